@@ -1,0 +1,64 @@
+"""The commands of `python -m chassis` that run without eventlet."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from chassis import logs
+
+
+def dispatch(arguments: Sequence[str], usage: str) -> int:
+    """Runs one command; 2 with the usage when there is none of that name."""
+    commands: dict[str, Callable[..., int]] = {
+        "prepare": prepare,
+        "check-migrations": check_migrations,
+        "asyncapi": asyncapi,
+        "dead-letters": dead_letters,
+        "outbox": outbox,
+    }
+    command = commands.get(arguments[0]) if arguments else None
+    if command is None:
+        print(usage, file=sys.stderr)
+        return 2
+    logs.configure("INFO")
+    return command(*arguments[1:])
+
+
+def prepare(package: str) -> int:
+    """Creates what a service needs before it starts."""
+    from chassis.prepare import prepare
+
+    prepare(package)
+    return 0
+
+
+def check_migrations(package: str) -> int:
+    """1 if the migrated database differs from the models."""
+    from chassis.drift import differences
+
+    found = differences(package)
+    for difference in found:
+        print(f"{package}: {difference}", file=sys.stderr)
+    return 1 if found else 0
+
+
+def asyncapi(*arguments: str) -> int:
+    """Writes docs/asyncapi.yaml, or with --check says whether it is up to date."""
+    from chassis.asyncapi import main
+
+    return main(arguments)
+
+
+def dead_letters(*arguments: str) -> int:
+    """Lists, shows, sends again or discards what was given up."""
+    from chassis.dead_letters import main
+
+    return main(arguments)
+
+
+def outbox(*arguments: str) -> int:
+    """Says what waits in the outbox."""
+    from chassis.outbox_status import main
+
+    return main(arguments)

@@ -1,0 +1,57 @@
+"""Settings of a service process, from environment variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from environs import Env
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What every service process needs to know. Seconds are seconds; URLs carry their passwords."""
+
+    amqp_url: str
+    database_url: str
+    http_host: str
+    http_port: int
+    rpc_workers: int
+    database_connections: int
+    deadline_seconds: float
+    grace_seconds: float
+    event_log_days: int
+    operation_days: int
+    log_level: str
+    instance: str
+
+
+def load_settings(env: Env | None = None) -> Settings:
+    """Reads the environment; environs' error names the variable that is missing or malformed."""
+    env = env or Env()
+    return Settings(
+        amqp_url=env.str("AMQP_URL"),
+        database_url=sqlalchemy_url(env.str("DATABASE_URL")),
+        http_host=env.str("HTTP_HOST", "0.0.0.0"),  # noqa: S104 - in a container all addresses
+        http_port=env.int("HTTP_PORT", 8080),
+        rpc_workers=env.int("RPC_WORKERS", 16),
+        database_connections=env.int("DATABASE_CONNECTIONS", 12),
+        deadline_seconds=env.float("DEADLINE_SECONDS", 4.5),
+        grace_seconds=env.float("GRACE_SECONDS", 20.0),
+        event_log_days=env.int("EVENT_LOG_DAYS", 30),
+        operation_days=env.int("OPERATION_DAYS", 3),
+        log_level=env.str("LOG_LEVEL", "INFO"),
+        instance=env.str("SERVICE_INSTANCE", "1"),
+    )
+
+
+def sqlalchemy_url(url: str) -> str:
+    """SQLAlchemy 2.1 reads `postgresql://` as psycopg 3; we drive psycopg2."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in {"postgresql", "postgres", "postgresql+psycopg2"}:
+        raise ValueError("a database URL starts with postgresql://")
+    return f"postgresql+psycopg2://{rest}"
+
+
+def libpq_url(url: str) -> str:
+    """The same URL for psycopg2 itself."""
+    return "postgresql://" + url.partition("://")[2]

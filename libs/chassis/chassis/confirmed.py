@@ -1,0 +1,141 @@
+"""Publishing what must not be lost: every message is confirmed by the broker, many at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import structlog
+from amqp import Message
+from kombu import Connection
+
+from chassis.connections import abandoned, opened
+
+log = structlog.get_logger()
+
+
+class Outcome(Enum):
+    """What the broker said of one message."""
+
+    CONFIRMED = "confirmed"
+    UNROUTABLE = "unroutable"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A message to publish. `outcome` is set by `publish_all`."""
+
+    exchange: str
+    routing_key: str
+    body: str | bytes
+    message_id: str
+    content_type: str
+    headers: dict[str, Any] = field(default_factory=dict)
+    mandatory: bool = True
+    outcome: Outcome = Outcome.UNKNOWN
+
+
+class ConfirmedPublisher:
+    """One channel in confirm mode, opened when needed and thrown away after any error. One batch at a time."""
+
+    def __init__(self, amqp_url: str, *, confirm_seconds: float = 5.0) -> None:
+        self._url = amqp_url
+        self._confirm_seconds = confirm_seconds
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._channel: Any = None
+        self._published = 0
+        self._waiting: dict[int, Outgoing] = {}
+        self._by_id: dict[str, Outgoing] = {}
+
+    def publish_all(self, batch: Sequence[Outgoing]) -> None:
+        """Publishes in order and waits for every confirm. Raises OSError or an AMQP error if the connection fails;
+        then outcomes that are UNKNOWN may or may not have reached the broker.
+        """
+        with self._lock:
+            try:
+                self._open()
+                for outgoing in batch:
+                    self._send(outgoing)
+                self._await_confirms()
+            except BaseException:
+                self._drop()
+                raise
+
+    def _send(self, outgoing: Outgoing) -> None:
+        outgoing.outcome = Outcome.UNKNOWN
+        self._published += 1
+        self._waiting[self._published] = outgoing
+        self._by_id[outgoing.message_id] = outgoing
+        message = Message(
+            outgoing.body,
+            content_type=outgoing.content_type,
+            content_encoding="utf-8",
+            delivery_mode=2,
+            message_id=outgoing.message_id,
+            application_headers=outgoing.headers,
+        )
+        self._channel.basic_publish(
+            message, outgoing.exchange, outgoing.routing_key, mandatory=outgoing.mandatory
+        )
+
+    def _await_confirms(self) -> None:
+        deadline = time.monotonic() + self._confirm_seconds
+        while self._waiting:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the broker did not confirm in time")
+            if self._connection is None:
+                raise ConnectionError("the connection to the broker is gone")
+            self._connection.drain_events(timeout=left)
+        self._by_id.clear()
+
+    def _open(self) -> None:
+        if self._channel is not None:
+            return
+        self._connection = opened(self._url)
+        channel = self._connection.channel()
+        channel.confirm_select()
+        channel.events["basic_ack"].add(self._on_ack)
+        channel.events["basic_nack"].add(self._on_nack)
+        channel.events["basic_return"].add(self._on_return)
+        self._published = 0
+        self._channel = channel
+
+    def _on_ack(self, delivery_tag: int, multiple: bool) -> None:
+        self._settle(delivery_tag, multiple, Outcome.CONFIRMED)
+
+    def _on_nack(self, delivery_tag: int, multiple: bool) -> None:
+        self._settle(delivery_tag, multiple, Outcome.REFUSED)
+
+    def _settle(self, delivery_tag: int, multiple: bool, outcome: Outcome) -> None:
+        tags = [t for t in self._waiting if t <= delivery_tag] if multiple else [delivery_tag]
+        for tag in tags:
+            outgoing = self._waiting.pop(tag, None)
+            # A returned message is acknowledged as well, after its return.
+            if outgoing is not None and outgoing.outcome is Outcome.UNKNOWN:
+                outgoing.outcome = outcome
+
+    def _on_return(
+        self, _error: Any, _exchange: str, _routing_key: str, message: Any, *_more: Any
+    ) -> None:
+        outgoing = self._by_id.get(message.properties.get("message_id", ""))
+        if outgoing is not None:
+            outgoing.outcome = Outcome.UNROUTABLE
+
+    def _drop(self) -> None:
+        connection, self._connection, self._channel = self._connection, None, None
+        self._waiting.clear()
+        self._by_id.clear()
+        abandoned(connection)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        with self._lock:
+            self._drop()

@@ -1,0 +1,170 @@
+"""The `on_event` entrypoint: an event is applied once, tried again with back-off, and never lost or looped.
+
+A handler runs as one transaction with its inbox entry, so a duplicate changes nothing. When it fails, a copy with a
+counted attempt goes to a delay queue (confirmed) before the original is acknowledged. After the last attempt, or at
+once if it can't be read, it goes to the service's dead letters.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+from nameko.exceptions import ContainerBeingKilled
+from nameko.extensions import Entrypoint, SharedExtension
+
+from chassis import context, metrics
+from chassis.bus import BusConsumer
+from chassis.connections import RECOVERABLE
+from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
+from chassis.contention import run_again_on_contention
+from chassis.errors import ServiceError, Unavailable
+from chassis.events import CONTENT_TYPE, Contract, Event, Subscription, UnreadableEvent, decode
+from chassis.topology import dead_letter_exchange, event_queue, retry_exchange
+
+log = structlog.get_logger()
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+ATTEMPTS_HEADER = "x-tandem-attempts"
+
+# A dependency that is down comes back by itself, so that is worth about an hour; a bug is not.
+PATIENT = ("1s",) * 3 + ("5s",) * 6 + ("30s",) * 120
+IMPATIENT = ("1s", "5s", "30s", "30s")
+
+
+class GivenUp(SharedExtension):
+    """Moves failed messages to the delay queues and the dead letters."""
+
+    def setup(self) -> None:
+        self._publisher = ConfirmedPublisher(self.container.config["AMQP_URI"])
+
+    def try_later(self, message: Any, queue: str, delay: str, attempts: int, error: str) -> None:
+        """Stores a copy that comes back to `queue` after `delay`."""
+        exchange = retry_exchange(self.container.service_name, delay).name
+        self._move(message, exchange, queue, attempts, error)
+
+    def give_up(self, message: Any, queue: str, attempts: int, error: str) -> None:
+        """Stores a copy for an operator."""
+        metrics.dead_lettered.labels(queue).inc()
+        exchange = dead_letter_exchange(self.container.service_name).name
+        self._move(message, exchange, queue, attempts, error)
+
+    def _move(self, message: Any, exchange: str, queue: str, attempts: int, error: str) -> None:
+        outgoing = Outgoing(
+            exchange=exchange,
+            routing_key=queue,
+            body=message.body,
+            message_id=str(message.properties.get("message_id", "")),
+            content_type=message.content_type or CONTENT_TYPE,
+            headers={ATTEMPTS_HEADER: attempts, "x-tandem-queue": queue, "x-tandem-error": error},
+        )
+        self._publisher.publish_all([outgoing])
+        if outgoing.outcome is not Outcome.CONFIRMED:
+            raise ConnectionError(f"the broker did not take the message: {outgoing.outcome.value}")
+
+    def stop(self) -> None:
+        self._publisher.close()
+
+
+class EventHandler(Entrypoint):  # type: ignore[misc]
+    """Consumes one subscription of the service's contract."""
+
+    queue_consumer = BusConsumer()
+    given_up = GivenUp()
+
+    def __init__(self, source: str, name: str, *, prefetch: int = 8, seconds: float = 30.0) -> None:
+        super().__init__(expected_exceptions=(ServiceError,))
+        self._subscription = Subscription(source, name)
+        self.prefetch = prefetch
+        self._seconds = seconds
+
+    def setup(self) -> None:
+        contract: Contract = self.container.config["CONTRACT"]
+        if self._subscription not in contract.subscribes:
+            raise LookupError(f"{self._subscription} is missing in the contract")
+        self.queue = event_queue(contract, self._subscription)
+        self.queue_consumer.register_provider(self)
+
+    def stop(self) -> None:
+        self.queue_consumer.unregister_provider(self)
+
+    def on_message(self, message: Any) -> None:
+        """Starts a worker for one event, or gives an unreadable one up."""
+        try:
+            event = decode(message.body)
+        except UnreadableEvent as error:
+            log.error("event.unreadable", queue=self.queue.name, error=str(error))
+            self.container.spawn_managed_thread(
+                partial(self._settle, message, "unreadable", [], str(error))
+            )
+            return
+        call = context.CallContext(deadline=time.time() + self._seconds)
+        call.traceparent = event.traceparent or call.traceparent
+        call.request_id = str(event.id)
+        try:
+            self.container.spawn_worker(
+                self,
+                (event,),
+                {},
+                context_data={"call": call},
+                handle_result=partial(self._finish, message, time.monotonic()),
+            )
+        except ContainerBeingKilled:
+            self.queue_consumer.requeue_message(message)
+
+    def _finish(
+        self, message: Any, started: float, _worker: Any, result: Any, exc_info: Any
+    ) -> tuple[Any, Any]:
+        outcome = "ok"
+        if exc_info is None:
+            self.queue_consumer.ack_message(message)
+        else:
+            error = exc_info[1]
+            outcome = error.code if isinstance(error, ServiceError) else "internal"
+            delays = PATIENT if isinstance(error, Unavailable) else IMPATIENT
+            self._settle(message, outcome, delays, f"{type(error).__name__}: {error}"[:500])
+        metrics.events_handled.labels(self.queue.name, outcome).observe(time.monotonic() - started)
+        return result, exc_info
+
+    def _settle(self, message: Any, outcome: str, delays: Any, error: str) -> None:
+        """Moves the message on, then acknowledges it; if the broker is away, it will be delivered again anyway."""
+        attempts = int(message.headers.get(ATTEMPTS_HEADER, 0)) + 1
+        try:
+            if attempts <= len(delays):
+                delay = delays[attempts - 1]
+                log.warning("event.retried", queue=self.queue.name, code=outcome, attempts=attempts)
+                self.given_up.try_later(message, self.queue.name, delay, attempts, error)
+            else:
+                log.error("event.given_up", queue=self.queue.name, code=outcome, attempts=attempts)
+                self.given_up.give_up(message, self.queue.name, attempts, error)
+        except RECOVERABLE as problem:
+            log.warning("event.not_settled", queue=self.queue.name, error=type(problem).__name__)
+            self.queue_consumer.requeue_message(message)
+        else:
+            self.queue_consumer.ack_message(message)
+
+
+def on_event(
+    source: str, name: str, *, prefetch: int = 8, seconds: float = 30.0
+) -> Callable[[Method], Method]:
+    """Handles an event: `method(self, event: Event)`, within `seconds`, at most `prefetch` at once per process.
+
+    The method must open one unit of work and start with `is_first_delivery`.
+    """
+
+    def decorate(method: Method) -> Method:
+        @functools.wraps(method)
+        def bound_method(service: Any, event: Event) -> None:
+            with context.bound(service.call):
+                run_again_on_contention(lambda: method(service, event))
+
+        decorated: Method = EventHandler.decorator(
+            source, name, prefetch=prefetch, seconds=seconds
+        )(bound_method)
+        return decorated
+
+    return decorate

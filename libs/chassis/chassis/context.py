@@ -1,0 +1,183 @@
+"""Who is calling, on whose behalf, until when: bound once per request, read anywhere below.
+
+The context travels as AMQP headers. Each thread and each green thread has its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from chassis.errors import Forbidden, Unavailable
+
+HEADER_PREFIX = "nameko."
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The signed-in person a call acts for, and the organization the call is confined to."""
+
+    user_id: uuid.UUID
+    organization_id: uuid.UUID
+    roles: frozenset[str]
+
+    def has_role(self, *roles: str) -> bool:
+        """Whether the actor holds at least one of `roles`."""
+        return not self.roles.isdisjoint(roles)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One mutation as its caller names it; `fingerprint` tells whether the arguments are the same."""
+
+    id: uuid.UUID
+    fingerprint: str
+
+
+def new_traceparent() -> str:
+    """A fresh W3C Trace Context value."""
+    return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
+
+
+@dataclass(slots=True)
+class CallContext:
+    """What holds for one request all the way through. `deadline` is in seconds since the epoch."""
+
+    deadline: float
+    request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    traceparent: str = field(default_factory=new_traceparent)
+    actor: Actor | None = None
+    operation: Operation | None = None
+    replayed: bool = False
+
+    def seconds_left(self) -> float:
+        """Time until the deadline; raises Unavailable when it has passed."""
+        left = self.deadline - time.time()
+        if left <= 0:
+            raise Unavailable("deadline.exceeded", "The request took too long; try again.")
+        return left
+
+
+_current: ContextVar[CallContext | None] = ContextVar("tandem_call_context", default=None)
+
+
+def current() -> CallContext:
+    """The bound context. A program error if there is none."""
+    context = _current.get()
+    if context is None:
+        raise LookupError("no call context is bound")
+    return context
+
+
+def current_or_none() -> CallContext | None:
+    """The bound context, or None outside of any call."""
+    return _current.get()
+
+
+def current_actor() -> Actor:
+    """The signed-in actor; Forbidden when the call is anonymous."""
+    actor = current().actor
+    if actor is None:
+        raise Forbidden("access.sign_in_required", "This call needs a signed-in person.")
+    return actor
+
+
+def current_operation() -> Operation:
+    """The operation of a mutating call; one that can't be repeated when the caller named none."""
+    context = current()
+    if context.operation is None:
+        context.operation = Operation(uuid.uuid4(), "")
+    return context.operation
+
+
+@contextmanager
+def bound(context: CallContext) -> Iterator[CallContext]:
+    """Binds `context` for the block."""
+    token = _current.set(context)
+    try:
+        yield context
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def acting_as(actor: Actor | None, *, seconds: float) -> Iterator[CallContext]:
+    """Binds a context for work that no caller waits for (event handlers, commands)."""
+    parent = _current.get()
+    context = CallContext(deadline=time.time() + seconds, actor=actor)
+    if parent is not None:
+        context = replace(context, request_id=parent.request_id, traceparent=parent.traceparent)
+    with bound(context):
+        yield context
+
+
+def fingerprint(method: str, arguments: Mapping[str, Any]) -> str:
+    """A digest that is equal for equal arguments, whatever their order."""
+    canonical = orjson.dumps([method, arguments], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def to_headers(context: CallContext, operation_id: uuid.UUID | None) -> dict[str, Any]:
+    """The context as AMQP headers."""
+    headers: dict[str, Any] = {
+        "nameko.request_id": context.request_id,
+        "nameko.traceparent": context.traceparent,
+        "nameko.deadline": int(context.deadline * 1000),
+    }
+    if context.actor is not None:
+        headers["nameko.actor"] = dump_actor(context.actor)
+    if operation_id is not None:
+        headers["nameko.operation_id"] = str(operation_id)
+    return headers
+
+
+def from_headers(
+    headers: Mapping[str, Any], *, default_seconds: float, fingerprint_of: Any = None
+) -> CallContext:
+    """The context that `to_headers` wrote. Raises ValueError on headers that make no sense."""
+    deadline_ms = headers.get("nameko.deadline")
+    deadline = deadline_ms / 1000 if deadline_ms is not None else time.time() + default_seconds
+    context = CallContext(deadline=deadline)
+    if request_id := headers.get("nameko.request_id"):
+        context.request_id = str(request_id)
+    if traceparent := headers.get("nameko.traceparent"):
+        context.traceparent = str(traceparent)
+    if actor := headers.get("nameko.actor"):
+        context.actor = load_actor(actor)
+    if operation_id := headers.get("nameko.operation_id"):
+        context.operation = Operation(uuid.UUID(operation_id), fingerprint_of())
+    return context
+
+
+def dump_actor(actor: Actor) -> str:
+    """The actor as a header value."""
+    return json.dumps(
+        {
+            "user_id": str(actor.user_id),
+            "organization_id": str(actor.organization_id),
+            "roles": sorted(actor.roles),
+        }
+    )
+
+
+def load_actor(text: str) -> Actor:
+    """The actor that `dump_actor` wrote; ValueError if it can't be one."""
+    try:
+        data = json.loads(text)
+        return Actor(
+            uuid.UUID(data["user_id"]),
+            uuid.UUID(data["organization_id"]),
+            frozenset(data["roles"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError("the actor header can't be read") from error

@@ -1,0 +1,114 @@
+"""Events as CloudEvents 1.0 in structured JSON, and the contract a service declares about them.
+
+The envelope follows the CloudEvents 1.0.2 JSON format; `organizationid` and `traceparent` are extensions.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from marshmallow import Schema
+
+CONTENT_TYPE = "application/cloudevents+json"
+
+
+class UnreadableEvent(ValueError):
+    """The message is no event of ours; trying again can't help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact. `subject` names the aggregate, within which order is kept."""
+
+    id: uuid.UUID
+    source: str
+    name: str
+    time: datetime
+    subject: str
+    organization_id: uuid.UUID
+    data: dict[str, Any]
+    traceparent: str = ""
+
+    def encode(self) -> str:
+        """The structured JSON form."""
+        envelope = {
+            "specversion": "1.0",
+            "id": str(self.id),
+            "source": f"tandem/{self.source}",
+            "type": f"tandem.{self.source}.{self.name}.v1",
+            "time": self.time.astimezone(UTC).isoformat(),
+            "subject": self.subject,
+            "datacontenttype": "application/json",
+            "organizationid": str(self.organization_id),
+            "data": self.data,
+        }
+        if self.traceparent:
+            envelope["traceparent"] = self.traceparent
+        return orjson.dumps(envelope).decode()
+
+
+def decode(body: bytes | str) -> Event:
+    """Reads an envelope; fields it does not know are ignored. UnreadableEvent if it is none."""
+    try:
+        envelope = orjson.loads(body)
+        prefix, source, name, version = envelope["type"].split(".")
+        if (prefix, version, envelope["specversion"]) != ("tandem", "v1", "1.0"):
+            raise UnreadableEvent("unknown type or version")
+        return Event(
+            id=uuid.UUID(envelope["id"]),
+            source=source,
+            name=name,
+            time=datetime.fromisoformat(envelope["time"]),
+            subject=envelope["subject"],
+            organization_id=uuid.UUID(envelope["organizationid"]),
+            data=envelope["data"],
+            traceparent=envelope.get("traceparent", ""),
+        )
+    except UnreadableEvent:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UnreadableEvent("not a CloudEvent of ours") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An event that a service publishes.
+
+    `required` says that the system is wrong when nobody is subscribed: such an event that the broker could not
+    route stays in the outbox. The others may find no queue.
+    """
+
+    name: str
+    schema: type[Schema]
+    summary: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """An event of `source` that a service handles, in a queue of its own."""
+
+    source: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a service publishes and what it subscribes to; the bus topology is declared from it."""
+
+    service: str
+    publishes: tuple[Published, ...] = ()
+    subscribes: tuple[Subscription, ...] = ()
+    required: frozenset[str] = field(init=False, default=frozenset())
+
+    def __post_init__(self) -> None:
+        names = frozenset(event.name for event in self.publishes if event.required)
+        object.__setattr__(self, "required", names)
+
+    def queue_name(self, subscription: Subscription) -> str:
+        """The public name of a subscription's queue: `<service>.on_<source>_<event>`."""
+        return f"{self.service}.on_{subscription.source}_{subscription.name}"

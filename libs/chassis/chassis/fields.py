@@ -1,0 +1,175 @@
+"""marshmallow schemas and fields that refuse what PostgreSQL or a reader could not take.
+
+Shared by the services (RPC arguments) and the gateway (HTTP). Everything unknown is refused.
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from chassis.errors import FieldError, Invalid
+
+
+class StrictSchema(Schema):
+    """A schema that refuses unknown fields."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class Text(fields.String):
+    """Text of `min`..`max` characters, trimmed; no NUL, other control characters or lone surrogates.
+
+    `multiline` allows line breaks and tabs.
+    """
+
+    def __init__(
+        self,
+        *,
+        min: int = 0,
+        max: int = 200,
+        multiline: bool = False,
+        strip: bool = True,
+        **kw: Any,
+    ) -> None:
+        super().__init__(validate=validate.Length(min=min, max=max), **kw)
+        self.multiline = multiline
+        self.strip = strip
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, str):
+            raise ValidationError("Not a string.")
+        text = value.strip() if self.strip else value
+        if any(self._is_unwanted(c) for c in text):
+            raise ValidationError("Contains characters that are not allowed.")
+        return text
+
+    def _is_unwanted(self, c: str) -> bool:
+        if c in "\n\r\t":
+            return not self.multiline
+        return c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff"
+
+
+class StrictInteger(fields.Integer):
+    """A JSON integer: no strings, booleans or fractions."""
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(strict=True, **kw)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValidationError("Not a valid integer.")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class StrictBoolean(fields.Boolean):
+    """A JSON boolean, nothing that merely looks like one."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, bool):
+            raise ValidationError("Not a valid boolean.")
+        return value
+
+
+class Moment(fields.Field[datetime]):
+    """An RFC 3339 date and time with an offset, loaded in UTC; years 1970 to 2200."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
+        moment = parse_datetime(value)
+        if moment.tzinfo is None:
+            raise ValidationError("Needs an offset, such as 2030-01-31T15:00:00+01:00.")
+        return moment.astimezone(UTC)
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
+        return None if value is None else rfc3339(value)
+
+
+class MomentOrWallClock(Moment):
+    """As Moment, but a value without an offset stays naive: wall-clock time in a zone given elsewhere."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
+        moment = parse_datetime(value)
+        return moment if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class Zone(Text):
+    """An IANA time zone name that this system knows."""
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(min=1, max=64, **kw)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        name = super()._deserialize(value, attr, data, **kwargs)
+        if name not in known_zones():
+            raise ValidationError("Not a known IANA time zone.")
+        return name
+
+
+@cache
+def known_zones() -> frozenset[str]:
+    """The zone names people may use (no `localtime`, no `posixrules`)."""
+    return frozenset(zoneinfo.available_timezones() - {"localtime", "Factory"})
+
+
+def parse_datetime(value: Any) -> datetime:
+    """An ISO 8601 date with a time; ValidationError for anything else."""
+    if not isinstance(value, str) or len(value) > 40 or "T" not in value.upper():
+        raise ValidationError("Not a valid date and time.")
+    try:
+        moment = datetime.fromisoformat(value)
+        in_utc = moment.astimezone(UTC) if moment.tzinfo else moment
+    except (ValueError, OverflowError) as error:
+        raise ValidationError("Not a valid date and time.") from error
+    if not 1970 <= in_utc.year <= 2200:
+        raise ValidationError("The year must be between 1970 and 2200.")
+    return moment
+
+
+def rfc3339(moment: datetime) -> str:
+    """The form every answer uses: UTC with offset."""
+    return moment.astimezone(UTC).isoformat()
+
+
+@cache
+def _instance(schema: type[Schema]) -> Schema:
+    return schema()
+
+
+def load(schema: type[Schema], payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Validated arguments; Invalid with a pointer for each wrong field."""
+    try:
+        loaded: dict[str, Any] = _instance(schema).load(payload)
+    except ValidationError as error:
+        raise invalid(error.messages) from error
+    return loaded
+
+
+def dump(schema: type[Schema], value: Any, *, many: bool = False) -> Any:
+    """The plain form of `value`."""
+    return _instance(schema).dump(value, many=many)
+
+
+def invalid(messages: Any, prefix: str = "") -> Invalid:
+    """marshmallow's messages as one Invalid with JSON pointers."""
+    return Invalid(
+        "request.invalid", "Some fields are not valid.", errors=list(flatten(messages, prefix))
+    )
+
+
+def flatten(messages: Any, pointer: str = "") -> list[FieldError]:
+    """One FieldError per message; keys become RFC 6901 pointer parts."""
+    if isinstance(messages, Mapping):
+        found: list[FieldError] = []
+        for key, value in messages.items():
+            part = "" if key == "_schema" else "/" + str(key).replace("~", "~0").replace("/", "~1")
+            found.extend(flatten(value, pointer + part))
+        return found
+    if isinstance(messages, list):
+        return [error for message in messages for error in flatten(message, pointer)]
+    return [FieldError(pointer, str(messages))]

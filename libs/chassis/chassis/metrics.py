@@ -1,0 +1,55 @@
+"""Prometheus metrics that every process has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from chassis.errors import ServiceError
+
+BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+calls_handled = Histogram(
+    "tandem_rpc_handled_seconds", "RPC requests handled", ["method", "outcome"], buckets=BUCKETS
+)
+calls_made = Histogram(
+    "tandem_rpc_called_seconds",
+    "RPC requests made",
+    ["service", "method", "outcome"],
+    buckets=BUCKETS,
+)
+late_requests = Counter(
+    "tandem_rpc_late_total", "RPC requests dropped because their deadline had passed", ["method"]
+)
+events_handled = Histogram(
+    "tandem_events_handled_seconds", "Events handled", ["handler", "outcome"], buckets=BUCKETS
+)
+events_sent = Counter("tandem_events_sent_total", "Events confirmed by the broker", ["event"])
+events_unsent = Gauge("tandem_outbox_unsent", "Events that wait in the outbox")
+oldest_unsent = Gauge("tandem_outbox_oldest_seconds", "Age of the oldest event that waits")
+events_failed = Counter(
+    "tandem_events_send_failures_total", "Events the broker refused or could not route", ["event"]
+)
+dead_lettered = Counter("tandem_dead_letters_total", "Messages given up", ["handler"])
+
+
+def handled_call(method: str, outcome: str, seconds: float) -> None:
+    """Notes one handled request."""
+    calls_handled.labels(method, outcome).observe(seconds)
+
+
+@contextmanager
+def outgoing_call(service: str, method: str) -> Iterator[None]:
+    """Times one call to another service."""
+    started = time.monotonic()
+    outcome = "ok"
+    try:
+        yield
+    except ServiceError as error:
+        outcome = error.code
+        raise
+    finally:
+        calls_made.labels(service, method, outcome).observe(time.monotonic() - started)

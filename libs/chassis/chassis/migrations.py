@@ -1,0 +1,98 @@
+"""What a service's Alembic migrations share: the environment, the plumbing tables, tenancy policies, the drift check."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command, context
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+
+from chassis import plumbing
+
+TENANT = "organization_id = nullif(current_setting('app.organization_id', true), '')::uuid"
+IN_SYSTEM_SCOPE = "current_setting('app.system', true) = 'on'"
+
+
+def create_plumbing(op: Operations) -> None:
+    """Creates outbox, inbox and operations. Call it in a service's first migration."""
+    plumbing.metadata.create_all(op.get_bind())
+    for table in plumbing.TENANT_TABLES:
+        enable_tenancy(op, table)
+
+
+def drop_plumbing(op: Operations) -> None:
+    """Undoes `create_plumbing`."""
+    plumbing.metadata.drop_all(op.get_bind())
+
+
+def enable_tenancy(op: Operations, table: str) -> None:
+    """Confines `table` (which has `organization_id`) by forced row level security.
+
+    The application role sees the rows of the organization its transaction is set to, or, in the system scope, all.
+    Migrations run as the owner, who needs every row; force makes that a policy rather than an exemption.
+    """
+    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    op.execute(
+        f"CREATE POLICY {table}_tenant ON {table} USING ({TENANT} OR {IN_SYSTEM_SCOPE}) "
+        f"WITH CHECK ({TENANT} OR {IN_SYSTEM_SCOPE})"
+    )
+    op.execute(
+        f"CREATE POLICY {table}_owner ON {table} TO CURRENT_USER USING (true) WITH CHECK (true)"
+    )
+
+
+def run_environment(metadata: sa.MetaData) -> None:
+    """The whole of a service's `migrations/env.py`: runs on the connection that `upgrade` opened."""
+    connection = context.config.attributes["connection"]
+    context.configure(connection=connection, target_metadata=metadata, compare_type=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def upgrade(package: str, url: str) -> None:
+    """Brings a service's database to the newest schema, as the role in `url`, which owns it."""
+    engine = sa.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            # One migration at a time, however many start together.
+            connection.exec_driver_sql("SELECT pg_advisory_lock(727274)")
+            connection.commit()
+            config = alembic_config(package)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
+def drift(package: str, url: str) -> list[Any]:
+    """What differs between the migrated database and the models; empty when they agree."""
+    engine = sa.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            migration_context = MigrationContext.configure(connection, opts={"compare_type": True})
+            return list(compare_metadata(migration_context, models(package)))
+    finally:
+        engine.dispose()
+
+
+def models(package: str) -> sa.MetaData:
+    """The metadata of `<package>.storage`."""
+    metadata: sa.MetaData = importlib.import_module(f"{package}.storage").metadata
+    return metadata
+
+
+def alembic_config(package: str) -> Config:
+    """Alembic's configuration for a package's `migrations` folder."""
+    module = importlib.import_module(package)
+    folder = Path(str(module.__file__)).parent / "migrations"
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    return config

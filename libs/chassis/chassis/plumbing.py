@@ -1,0 +1,82 @@
+"""The tables that every service has: outbox (which is also its event log), inbox, operations."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB, insert
+
+metadata = sa.MetaData()
+OPERATIONS_KEY: Final = "operations_pkey"
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("event_id", sa.Uuid, nullable=False, unique=True),
+    sa.Column("organization_id", sa.Uuid, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column(
+        "created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+    ),
+    sa.Column("due_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("sent_at", sa.DateTime(timezone=True)),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_error", sa.Text),
+    sa.Index("outbox_unsent", "id", postgresql_where=sa.text("sent_at IS NULL")),
+    sa.Index("outbox_unsent_subject", "subject", "id", postgresql_where=sa.text("sent_at IS NULL")),
+    sa.Index("outbox_sent", "sent_at", postgresql_where=sa.text("sent_at IS NOT NULL")),
+    sa.Index("outbox_log", "organization_id", "id"),
+)
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    sa.Column("event_id", sa.Uuid, primary_key=True),
+    sa.Column("handler", sa.Text, primary_key=True),
+    sa.Column(
+        "received_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+    ),
+    sa.Index("inbox_received", "received_at"),
+)
+
+operations = sa.Table(
+    "operations",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("organization_id", sa.Uuid),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("result", JSONB, nullable=False),
+    sa.Column(
+        "created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+    ),
+    sa.Index("operations_created", "created_at"),
+)
+
+# Tables whose rows belong to one organization and are confined by row level security.
+TENANT_TABLES: Final = ("outbox", "operations")
+
+insert_inbox_entry = insert(inbox).on_conflict_do_nothing()
+
+# One round trip for both: is another transaction busy with this operation, and was it done before? The snapshot is
+# older than the lock, so a result stored in between is missed here and found by the primary key at `record`.
+find_operation = (
+    sa.text(
+        """
+    SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 1)) AS locked,
+           operations.fingerprint, operations.result
+      FROM (SELECT 1) AS always LEFT JOIN operations ON operations.id = :id
+    """
+    )
+    .columns(sa.column("locked", sa.Boolean), operations.c.fingerprint, operations.c.result)
+    .bindparams(sa.bindparam("id", type_=sa.Uuid))
+)
+
+
+def add_to(target: sa.MetaData) -> None:
+    """Adds the plumbing tables to a service's metadata, so that Alembic compares them too."""
+    for table in metadata.sorted_tables:
+        table.to_metadata(target)

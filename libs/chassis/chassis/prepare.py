@@ -1,0 +1,130 @@
+"""Everything a service needs before its first replica starts: database, roles, schema, bus topology.
+
+Run by `bin/migrate`, `bin/run`, compose's and Kubernetes' jobs; never by a replica.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable
+
+import psycopg2
+import structlog
+from amqp.exceptions import AMQPError
+from environs import Env
+from psycopg2 import sql
+from sqlalchemy.engine import URL, make_url
+
+from chassis import migrations, topology
+from chassis.config import libpq_url, sqlalchemy_url
+from chassis.events import Contract
+
+log = structlog.get_logger()
+
+
+def contract_of(package: str) -> Contract:
+    """The contract that `<package>.events` declares."""
+    contract: Contract = importlib.import_module(f"{package}.events").CONTRACT
+    return contract
+
+
+def prepare(package: str, env: Env | None = None) -> None:
+    """Creates what is missing. Idempotent, safe to run twice at once.
+
+    `ADMIN_DATABASE_URL` may be left out where database and roles are made by other means.
+    """
+    env = env or Env()
+    application = make_url(sqlalchemy_url(env.str("DATABASE_URL")))
+    owner = make_url(sqlalchemy_url(env.str("MIGRATION_DATABASE_URL")))
+    if admin := env.str("ADMIN_DATABASE_URL", ""):
+        patiently(lambda: bootstrap(admin, owner, application), psycopg2.OperationalError)
+    migrations.upgrade(package, owner.render_as_string(hide_password=False))
+    patiently(
+        lambda: topology.declare(contract_of(package), env.str("AMQP_URL")), (OSError, AMQPError)
+    )
+    log.info("service.prepared", package=package)
+
+
+def patiently(
+    action: Callable[[], None],
+    errors: type[Exception] | tuple[type[Exception], ...],
+    seconds: float = 60,
+) -> None:
+    """Runs `action` until a server that is still starting lets it through."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return action()
+        except errors as error:
+            if time.monotonic() > deadline:
+                raise
+            log.info("server.not_ready", error=type(error).__name__)
+            time.sleep(0.5)
+
+
+def bootstrap(admin_url: str, owner: URL, application: URL) -> None:
+    """Creates the database, owned by one role, and the application role, which owns nothing."""
+    connection = psycopg2.connect(libpq_url(sqlalchemy_url(admin_url)))
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            # Roles are shared by the whole server, so two services' bootstraps take turns.
+            cursor.execute("SELECT pg_advisory_lock(727273)")
+            for role in (owner, application):
+                ensure_role(cursor, role)
+            ensure_database(cursor, owner)
+    finally:
+        connection.close()
+    grant(admin_url, owner, application)
+
+
+def ensure_role(cursor: psycopg2.extensions.cursor, role: URL) -> None:
+    """Creates the login role or sets its password."""
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role.username,))
+    verb = sql.SQL("ALTER" if cursor.fetchone() else "CREATE")
+    cursor.execute(
+        sql.SQL("{} ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD {}").format(
+            verb, sql.Identifier(str(role.username)), sql.Literal(role.password)
+        )
+    )
+
+
+def ensure_database(cursor: psycopg2.extensions.cursor, owner: URL) -> None:
+    """Creates the database, closed to other roles."""
+    name = sql.Identifier(str(owner.database))
+    cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (owner.database,))
+    if cursor.fetchone() is None:
+        owner_name = sql.Identifier(str(owner.username))
+        cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(owner_name))
+        cursor.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8'").format(
+                name, owner_name
+            )
+        )
+    cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+
+
+def grant(admin_url: str, owner: URL, application: URL) -> None:
+    """Lets the application role connect and use what the owner creates, now and later."""
+    url = make_url(sqlalchemy_url(admin_url)).set(database=owner.database)
+    connection = psycopg2.connect(libpq_url(url.render_as_string(hide_password=False)))
+    names = {
+        "db": sql.Identifier(str(owner.database)),
+        "owner": sql.Identifier(str(owner.username)),
+        "app": sql.Identifier(str(application.username)),
+    }
+    statements = (
+        "GRANT CONNECT ON DATABASE {db} TO {app}",
+        "GRANT USAGE ON SCHEMA public TO {app}",
+        "GRANT CREATE, USAGE ON SCHEMA public TO {owner}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public "
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public "
+        "GRANT USAGE ON SEQUENCES TO {app}",
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(727273)")
+        for statement in statements:
+            cursor.execute(sql.SQL(statement).format(**names))
+    connection.close()

@@ -1,0 +1,213 @@
+"""The outbox relay: takes committed events to the broker, at least once, in order per subject.
+
+Each replica runs one. Rows are found by "not yet sent", never by "id greater than the last" (ids are given at insert but
+seen at commit). A relay locks the subjects it works on with advisory locks, not the rows with SKIP LOCKED: two relays
+that each skip the other's rows would publish one subject's events in two orders. A row is marked only after the
+broker confirmed it, so a kill between the two publishes it again; subscribers' inboxes drop the copy.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from chassis import metrics
+from chassis.connections import RECOVERABLE
+from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
+from chassis.database import SYSTEM, Database, UnitOfWork
+from chassis.errors import ServiceError
+from chassis.events import CONTENT_TYPE, Contract
+from chassis.plumbing import inbox, operations, outbox
+from chassis.topology import events_exchange
+
+log = structlog.get_logger()
+
+BATCH = 200
+POLL_SECONDS = 1.0
+HOUSEKEEPING_SECONDS = 30.0
+LOCK_SPACE = 4242
+
+LOCK_DUE_SUBJECTS = sa.text(
+    """
+    WITH due AS MATERIALIZED (
+        SELECT subject FROM outbox WHERE sent_at IS NULL AND due_at <= now() ORDER BY id LIMIT :batch
+    ), subjects AS MATERIALIZED (SELECT DISTINCT subject FROM due)
+    SELECT subject, pg_try_advisory_xact_lock(:space, hashtext(subject)) AS locked FROM subjects
+    """
+).bindparams(space=LOCK_SPACE)
+
+READ_LOCKED = (
+    sa.select(
+        outbox.c.id,
+        outbox.c.event_id,
+        outbox.c.name,
+        outbox.c.subject,
+        outbox.c.body,
+        outbox.c.attempts,
+        (outbox.c.due_at <= sa.func.now()).label("is_due"),
+    )
+    .where(outbox.c.sent_at.is_(None), outbox.c.subject == sa.any_(sa.bindparam("subjects")))
+    .order_by(outbox.c.id)
+    .limit(2 * BATCH)
+)
+
+
+class Relay:
+    """Publishes what waits. `wake` may be called from any thread; `run` returns after `stop`."""
+
+    def __init__(
+        self, database: Database, contract: Contract, publisher: ConfirmedPublisher
+    ) -> None:
+        self._database = database
+        self._contract = contract
+        self._publisher = publisher
+        self._exchange = events_exchange(contract.service).name
+        self._wake = threading.Event()
+        self._stopping = False
+        self._housekeeping_due = 0.0
+
+    def wake(self) -> None:
+        """Something was committed."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Lets `run` end after the batch it is at."""
+        self._stopping = True
+        self._wake.set()
+
+    def run(self) -> None:
+        """Sends until stopped. Errors of broker or database are waited out."""
+        pause = 0.05
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                wait = self.send_batch()
+                pause = 0.05
+                self._keep_house()
+            except (*RECOVERABLE, ServiceError) as error:
+                log.warning("outbox.not_sent", error=str(error) or type(error).__name__)
+                wait = pause = min(pause * 2, 2.0)
+            except Exception:
+                log.exception("outbox.relay_failed")
+                wait = pause = min(pause * 2, 2.0)
+            if wait and not self._stopping:
+                self._wake.wait(wait)
+
+    def send_batch(self) -> float:
+        """Sends one batch and returns how long to wait before the next, 0 for not at all."""
+        with self._database.unit_of_work(SYSTEM) as uow:
+            found = uow.execute(LOCK_DUE_SUBJECTS, {"batch": BATCH}).all()
+            subjects = [row.subject for row in found if row.locked]
+            if subjects:
+                rows = uow.execute(READ_LOCKED, {"subjects": subjects}).all()
+                self._send(uow, list(self._sendable(uow, rows)))
+                uow.commit()
+        if len(subjects) < len(found):
+            return 0.01  # another relay is at those subjects; rows of ours may have come behind its back
+        return 0.0 if found else POLL_SECONDS
+
+    def _sendable(self, uow: UnitOfWork, rows: Sequence[Any]) -> Iterator[Any]:
+        """Rows up to the first of its subject that must wait; order within a subject is worth the delay."""
+        held_back: set[str] = set()
+        for row in rows:
+            if row.subject not in held_back and not row.is_due:
+                held_back.add(row.subject)
+            if row.subject not in held_back:
+                yield row
+        for subject in held_back:
+            hold_back(uow, subject)
+
+    def _send(self, uow: UnitOfWork, rows: Sequence[Any]) -> None:
+        batch = [self._outgoing(row) for row in rows]
+        if not batch:
+            return
+        self._publisher.publish_all(batch)
+        sent = [row for row, o in zip(rows, batch, strict=True) if self._is_sent(row, o)]
+        if sent:
+            mark_sent(uow, [row.id for row in sent])
+        for row, outgoing in zip(rows, batch, strict=True):
+            if row not in sent:
+                self._postpone(uow, row, outgoing)
+        for row in sent:
+            metrics.events_sent.labels(row.name).inc()
+
+    def _outgoing(self, row: Any) -> Outgoing:
+        return Outgoing(
+            exchange=self._exchange,
+            routing_key=row.name,
+            body=row.body,
+            message_id=str(row.event_id),
+            content_type=CONTENT_TYPE,
+            mandatory=row.name in self._contract.required,
+        )
+
+    def _is_sent(self, row: Any, outgoing: Outgoing) -> bool:
+        return outgoing.outcome is Outcome.CONFIRMED
+
+    def _postpone(self, uow: UnitOfWork, row: Any, outgoing: Outgoing) -> None:
+        """A row the broker would not take waits, and its subject with it; the others go on."""
+        metrics.events_failed.labels(row.name).inc()
+        log.error("outbox.event_kept", event_name=row.name, reason=outgoing.outcome.value)
+        delay = timedelta(seconds=min(2**row.attempts, 60))
+        uow.execute(
+            outbox.update()
+            .where(outbox.c.id == row.id)
+            .values(
+                attempts=outbox.c.attempts + 1,
+                last_error=outgoing.outcome.value,
+                due_at=sa.func.now() + delay,
+            )
+        )
+        hold_back(uow, row.subject)
+
+    def _keep_house(self) -> None:
+        if time.monotonic() < self._housekeeping_due:
+            return
+        self._housekeeping_due = time.monotonic() + HOUSEKEEPING_SECONDS
+        with self._database.unit_of_work(SYSTEM) as uow:
+            measure(uow)
+
+
+def mark_sent(uow: UnitOfWork, ids: Sequence[int]) -> None:
+    """After the confirm, never before."""
+    uow.execute(
+        outbox.update()
+        .where(outbox.c.id == sa.any_(sa.literal(list(ids), sa.ARRAY(sa.BigInteger))))
+        .values(sent_at=sa.func.clock_timestamp(), last_error=None)
+    )
+
+
+def hold_back(uow: UnitOfWork, subject: str) -> None:
+    """Makes a subject's unsent rows wait as long as its first one."""
+    waiting = (outbox.c.subject == subject) & outbox.c.sent_at.is_(None)
+    until = sa.select(sa.func.max(outbox.c.due_at)).where(waiting).scalar_subquery()
+    uow.execute(outbox.update().where(waiting).values(due_at=until))
+
+
+def measure(uow: UnitOfWork) -> None:
+    """Sets the gauges from what waits."""
+    age = sa.func.extract("epoch", sa.func.now() - sa.func.min(outbox.c.created_at))
+    row = uow.execute(
+        sa.select(sa.func.count(), sa.func.coalesce(age, 0)).where(outbox.c.sent_at.is_(None))
+    ).one()
+    metrics.events_unsent.set(row[0])
+    metrics.oldest_unsent.set(float(row[1]))
+
+
+def prune(uow: UnitOfWork, *, event_log_days: int, operation_days: int, limit: int = 5_000) -> int:
+    """Deletes some of what nobody needs any more and returns how many rows; call again while that is `limit`."""
+    deleted = 0
+    for table, key, moment, days in (
+        (outbox, outbox.c.id, outbox.c.sent_at, event_log_days),
+        (inbox, inbox.c.event_id, inbox.c.received_at, event_log_days),
+        (operations, operations.c.id, operations.c.created_at, operation_days),
+    ):
+        old = sa.select(key).where(moment < sa.func.now() - timedelta(days=days)).limit(limit)
+        deleted = max(deleted, uow.rows_of(table.delete().where(key.in_(old))).rowcount)
+    return deleted

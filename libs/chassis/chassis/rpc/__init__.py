@@ -1,0 +1,1 @@
+"""RPC over RabbitMQ in Nameko's wire format, with a deadline on both sides."""

@@ -1,0 +1,249 @@
+"""Calls to other services, from threads and green threads alike.
+
+One connection publishes, another consumes replies in a thread of its own, because py-amqp's connections are not
+thread-safe. Every call has a deadline: the message carries it as its time to live, so that a request nobody waits
+for any more is not run later. When the reply connection is lost, the calls in flight fail at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from amqp import Message
+from kombu import Connection
+
+from chassis import context, metrics
+from chassis.connections import RECOVERABLE, abandoned, opened
+from chassis.errors import Unavailable
+from chassis.rpc import wire
+
+log = structlog.get_logger()
+
+LOST = object()
+
+
+class PendingCall:
+    """One call waiting for its reply."""
+
+    __slots__ = ("_arrived", "body")
+
+    def __init__(self) -> None:
+        self._arrived = threading.Event()
+        self.body: Any = None
+
+    def resolve(self, body: Any) -> None:
+        """Hands over the reply, or LOST."""
+        self.body = body
+        self._arrived.set()
+
+    def wait(self, seconds: float) -> Any:
+        """The reply, LOST, or None when there was none in time."""
+        self._arrived.wait(seconds)
+        return self.body
+
+
+class RpcClient:
+    """A process's one client. Thread-safe. `start` is called by the first call; `close` ends it."""
+
+    def __init__(self, amqp_url: str, *, name: str, in_flight: int = 512) -> None:
+        self._url = amqp_url
+        self._name = name
+        self._reply_to = uuid.uuid4().hex
+        self._pending: dict[str, PendingCall] = {}
+        self._slots = threading.BoundedSemaphore(in_flight)
+        self._publish_lock = threading.Lock()
+        self._publisher: Connection | None = None
+        self._channel: Any = None
+        self._start_lock = threading.Lock()
+        self._reader: threading.Thread | None = None
+        self._listening = threading.Event()
+        self._closing = False
+
+    def start(self) -> None:
+        """Starts the reader thread. Idempotent; safe after a fork because it is lazy."""
+        with self._start_lock:
+            if self._reader is None:
+                self._reader = threading.Thread(
+                    target=self._read_forever, name="rpc-replies", daemon=True
+                )
+                self._reader.start()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether replies can arrive now."""
+        return self._listening.is_set()
+
+    def call(
+        self,
+        service: str,
+        method: str,
+        *,
+        operation_id: uuid.UUID | None = None,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Calls `service.method` on behalf of the bound context and returns its result.
+
+        Raises the service's ServiceError, or Unavailable when there is no answer before the context's deadline (or
+        within `timeout` seconds, if that is sooner).
+        """
+        caller = context.current()
+        seconds = caller.seconds_left()
+        if timeout is not None:
+            seconds = min(seconds, timeout)
+        with metrics.outgoing_call(service, method):
+            body = self._exchange(service, method, kwargs, caller, operation_id, seconds)
+            result, replayed = wire.decode_reply(body)
+        if replayed:
+            caller.replayed = True
+        return result
+
+    def _exchange(
+        self,
+        service: str,
+        method: str,
+        kwargs: dict[str, Any],
+        caller: context.CallContext,
+        operation_id: uuid.UUID | None,
+        seconds: float,
+    ) -> Any:
+        started = time.monotonic()
+        self._await_listening(seconds)
+        with self._slot(seconds), self._registered() as (correlation_id, pending):
+            message = Message(
+                wire.encode_request(kwargs),
+                content_type=wire.CONTENT_TYPE,
+                content_encoding="utf-8",
+                delivery_mode=1,
+                reply_to=self._reply_to,
+                correlation_id=correlation_id,
+                expiration=str(max(1, int(seconds * 1000))),
+                application_headers=context.to_headers(caller, operation_id),
+            )
+            self._publish(message, f"{service}.{method}")
+            body = pending.wait(seconds - (time.monotonic() - started))
+        if body is None:
+            raise Unavailable("service.timeout", f"The {service} service did not answer in time.")
+        if body is LOST:
+            raise Unavailable("broker.lost", "The connection to the message broker was lost.")
+        return body
+
+    def _await_listening(self, seconds: float) -> None:
+        self.start()
+        # After a broker restart replies are possible again within moments; a short wait beats an error.
+        if not self._listening.wait(min(seconds, 1.5)):
+            raise Unavailable("broker.unavailable", "The message broker does not answer.")
+
+    @contextmanager
+    def _slot(self, seconds: float) -> Iterator[None]:
+        if not self._slots.acquire(timeout=seconds):
+            raise Unavailable("service.busy", "Too many requests are in flight; try again.")
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    @contextmanager
+    def _registered(self) -> Iterator[tuple[str, PendingCall]]:
+        correlation_id = uuid.uuid4().hex
+        pending = PendingCall()
+        self._pending[correlation_id] = pending
+        try:
+            yield correlation_id, pending
+        finally:
+            self._pending.pop(correlation_id, None)
+
+    def _publish(self, message: Message, routing_key: str) -> None:
+        """Sends once; on a dead connection opens a new one and sends again (the first copy can't have been run)."""
+        with self._publish_lock:
+            for attempt in (1, 2):
+                try:
+                    if self._channel is None:
+                        self._open_publisher()
+                    self._channel.basic_publish(message, wire.EXCHANGE, routing_key)
+                    return
+                except RECOVERABLE as error:
+                    self._drop_publisher()
+                    if attempt == 2:
+                        raise Unavailable(
+                            "broker.unavailable", "The message broker does not answer."
+                        ) from error
+
+    def _open_publisher(self) -> None:
+        self._publisher = opened(self._url, heartbeat=20)
+        self._channel = self._publisher.channel()
+
+    def _drop_publisher(self) -> None:
+        publisher, self._publisher, self._channel = self._publisher, None, None
+        abandoned(publisher)
+
+    def _read_forever(self) -> None:
+        delay = 0.1
+        while not self._closing:
+            try:
+                self._read_until_lost()
+            except RECOVERABLE as error:
+                log.warning("rpc.replies_lost", error=type(error).__name__)
+            except Exception:
+                log.exception("rpc.reader_failed")
+            was_listening = self._listening.is_set()
+            self._lose_all()
+            delay = 0.1 if was_listening else min(delay * 2, 1.0)
+            if not self._closing:
+                time.sleep(delay)
+
+    def _read_until_lost(self) -> None:
+        with opened(self._url, heartbeat=10) as connection:
+            channel = connection.channel()
+            queue = f"rpc.reply-{self._name}-{self._reply_to}"
+            channel.exchange_declare(wire.EXCHANGE, "topic", durable=True, auto_delete=False)
+            # Expires rather than auto-deletes, so that replies survive a reconnection of ours.
+            channel.queue_declare(
+                queue, durable=False, auto_delete=False, arguments={"x-expires": 60_000}
+            )
+            channel.queue_bind(queue, wire.EXCHANGE, self._reply_to)
+            channel.basic_consume(queue, no_ack=True, callback=self._on_reply)
+            self._listening.set()
+            while not self._closing:
+                try:
+                    connection.drain_events(timeout=2)
+                except TimeoutError:
+                    self._keep_publisher_alive()
+                connection.heartbeat_check()
+
+    def _on_reply(self, message: Any) -> None:
+        pending = self._pending.get(message.properties.get("correlation_id", ""))
+        if pending is not None:
+            pending.resolve(message.body)
+
+    def _keep_publisher_alive(self) -> None:
+        """The publishing connection has nobody reading it: send its heartbeats, and notice if it was closed."""
+        with self._publish_lock:
+            if self._publisher is None:
+                return
+            try:
+                self._publisher.heartbeat_check()
+                self._publisher.drain_events(timeout=0.001)
+            except TimeoutError:
+                return
+            except RECOVERABLE:
+                self._drop_publisher()
+
+    def _lose_all(self) -> None:
+        self._listening.clear()
+        for pending in list(self._pending.values()):
+            pending.resolve(LOST)
+
+    def close(self) -> None:
+        """Ends the reader and closes the connections."""
+        self._closing = True
+        with self._publish_lock:
+            self._drop_publisher()
+        if self._reader is not None:
+            self._reader.join(timeout=5)

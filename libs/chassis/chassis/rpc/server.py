@@ -1,0 +1,194 @@
+"""The `rpc` entrypoint: Nameko's, with what it does weakly replaced.
+
+- A request past its deadline is dropped: its caller is gone.
+- A message that can't be read is set aside in the dead letters instead of killing the service.
+- Replies are transient and unconfirmed, over one connection per process (a lost reply is a timeout to the caller).
+- Arguments travel by keyword; the call context is bound around the method; two transactions that met are run again.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+from amqp import Message
+from nameko.exceptions import ContainerBeingKilled
+from nameko.extensions import SharedExtension
+from nameko.rpc import Rpc as NamekoRpc
+from nameko.rpc import RpcConsumer
+
+from chassis import context, metrics
+from chassis.bus import BusConsumer, DirectPublisher
+from chassis.contention import run_again_on_contention
+from chassis.errors import NotFound, ServiceError
+from chassis.rpc import wire
+from chassis.topology import dead_letter_exchange
+
+log = structlog.get_logger()
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class Replies(SharedExtension):
+    """The process's connection for replies."""
+
+    def setup(self) -> None:
+        self._publisher = DirectPublisher(self.container.config["AMQP_URI"])
+
+    def send(self, request: Any, body: bytes) -> None:
+        """Replies to `request`, if it asked for that. A reply that can't be sent is the caller's timeout."""
+        properties = request.properties
+        if "reply_to" not in properties:
+            return
+        reply = Message(
+            body,
+            content_type=wire.CONTENT_TYPE,
+            content_encoding="utf-8",
+            delivery_mode=1,
+            correlation_id=properties.get("correlation_id", ""),
+        )
+        self._publisher.publish(reply, wire.EXCHANGE, properties["reply_to"])
+
+    def set_aside(self, request: Any, service: str, reason: str) -> None:
+        """Keeps an unreadable message for an operator."""
+        kept = Message(request.body, application_headers={"x-tandem-reason": reason})
+        self._publisher.publish(kept, dead_letter_exchange(service).name, "rpc-" + service)
+
+    def stop(self) -> None:
+        self._publisher.close()
+
+
+class Requests(RpcConsumer):  # type: ignore[misc]
+    """Reads the service's RPC queue and finds the method."""
+
+    queue_consumer = BusConsumer()
+    replies = Replies()
+
+    @property
+    def prefetch(self) -> int:
+        """As many calls at once as the settings say."""
+        return int(self.container.config["RPC_WORKERS"])
+
+    def start(self) -> None:
+        self._by_key = {
+            f"{self.container.service_name}.{provider.method_name}": provider
+            for provider in self._providers
+        }
+
+    def on_message(self, message: Any) -> None:
+        """Starts a worker for one request, or answers at once what needs none."""
+        routing_key = message.delivery_info["routing_key"]
+        try:
+            provider = self._by_key.get(routing_key)
+            if provider is None:
+                self._answer_without_worker(routing_key, message)
+            else:
+                provider.accept(message)
+        except wire.UnreadableRequest as error:
+            log.error("rpc.unreadable", routing_key=routing_key, error=str(error))
+            self.replies.set_aside(message, self.container.service_name, str(error))
+            self.queue_consumer.ack_message(message)
+        except ServiceError as error:
+            self.finish(message, wire.encode_error(error))
+
+    def _answer_without_worker(self, routing_key: str, message: Any) -> None:
+        method = routing_key.rpartition(".")[2]
+        if method != "ping":
+            raise NotFound("rpc.unknown_method", f"There is no method {method}.")
+        self.finish(message, wire.encode_result("pong"))
+
+    def finish(self, message: Any, body: bytes) -> None:
+        """Replies, then acknowledges: a crash between the two means a second delivery, never none."""
+        self.replies.send(message, body)
+        self.queue_consumer.ack_message(message)
+
+
+class Rpc(NamekoRpc):  # type: ignore[misc]
+    """Nameko's RPC entrypoint over `Requests`."""
+
+    rpc_consumer = Requests()
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("expected_exceptions", (ServiceError,))
+        super().__init__(**options)
+
+    def accept(self, message: Any) -> None:
+        """Starts the worker for one request of this method."""
+        kwargs = wire.decode_request(message.body)
+        call = self._context_of(message, kwargs)
+        if call.deadline < time.time():
+            log.info("rpc.too_late", method=self.method_name, request_id=call.request_id)
+            metrics.late_requests.labels(self.method_name).inc()
+            self.rpc_consumer.queue_consumer.ack_message(message)
+            return
+        try:
+            self.container.spawn_worker(
+                self,
+                (),
+                kwargs,
+                context_data={"call": call},
+                handle_result=partial(self._finish, message, call, time.monotonic()),
+            )
+        except ContainerBeingKilled:
+            self.rpc_consumer.requeue_message(message)
+
+    def _context_of(self, message: Any, kwargs: dict[str, Any]) -> context.CallContext:
+        try:
+            return context.from_headers(
+                message.headers,
+                default_seconds=self.container.config["DEADLINE_SECONDS"],
+                fingerprint_of=lambda: context.fingerprint(self.method_name, kwargs),
+            )
+        except (ValueError, TypeError) as error:
+            raise wire.UnreadableRequest("its headers make no sense") from error
+
+    def _finish(
+        self,
+        message: Any,
+        call: context.CallContext,
+        started: float,
+        _worker: Any,
+        result: Any,
+        exc_info: Any,
+    ) -> tuple[Any, Any]:
+        body, exc_info = self._reply_body(call, result, exc_info)
+        outcome = "ok" if exc_info is None else _code_of(exc_info[1])
+        metrics.handled_call(self.method_name, outcome, time.monotonic() - started)
+        self.rpc_consumer.finish(message, body)
+        return result, exc_info
+
+    def _reply_body(
+        self, call: context.CallContext, result: Any, exc_info: Any
+    ) -> tuple[bytes, Any]:
+        if exc_info is not None:
+            return wire.encode_error(exc_info[1]), exc_info
+        try:
+            return wire.encode_result(result, replayed=call.replayed), None
+        except TypeError as error:
+            log.exception("rpc.unserializable_result", method=self.method_name)
+            return wire.encode_error(error), sys.exc_info()
+
+
+def _code_of(error: BaseException) -> str:
+    return error.code if isinstance(error, ServiceError) else "internal"
+
+
+def with_call_context(method: Method) -> Method:
+    """Binds the request's context around a service method and runs it again when transactions met."""
+
+    @functools.wraps(method)
+    def bound_method(service: Any, /, **kwargs: Any) -> Any:
+        with context.bound(service.call):
+            return run_again_on_contention(lambda: method(service, **kwargs))
+
+    return bound_method  # type: ignore[return-value]
+
+
+def rpc(method: Method) -> Method:
+    """Offers a method of a service class over RPC."""
+    decorated: Method = Rpc.decorator(with_call_context(method))
+    return decorated

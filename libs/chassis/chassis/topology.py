@@ -1,0 +1,123 @@
+"""Exchanges and queues, declared from the services' contracts before any service starts.
+
+Declaring is idempotent and needs no running service, so an event published before its subscriber's first start
+waits for it. Names and arguments are public and pinned by a test: the broker refuses (406) a queue that is
+declared again with other arguments.
+
+    <source>.events          topic exchange, routing key = event name
+    <service>.on_<source>_<event>   quorum queue of one subscription
+    <service>.retry.<delay>  fanout exchange and quorum queue; after the delay a message returns to the queue that its
+                             routing key names
+    <service>.dead-letters   quorum queue of what was given up, for an operator
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kombu import Connection, Exchange, Queue
+
+from chassis.events import Contract, Subscription
+
+RPC_EXCHANGE = Exchange("nameko-rpc", type="topic", durable=True)
+RETRY_DELAYS: dict[str, int] = {"1s": 1_000, "5s": 5_000, "30s": 30_000}
+
+# A message that kills its consumer again and again, before our own attempts count, ends in the dead letters too.
+DELIVERY_LIMIT = 20
+
+
+def events_exchange(source: str) -> Exchange:
+    """Where `source` publishes its events."""
+    return Exchange(f"{source}.events", type="topic", durable=True)
+
+
+def dead_letter_exchange(service: str) -> Exchange:
+    """Where a service's hopeless messages go."""
+    return Exchange(f"{service}.dead-letters", type="fanout", durable=True)
+
+
+def dead_letter_queue(service: str) -> Queue:
+    """A service's hopeless messages, kept until an operator decides."""
+    return Queue(
+        f"{service}.dead-letters",
+        dead_letter_exchange(service),
+        durable=True,
+        queue_arguments={"x-queue-type": "quorum"},
+    )
+
+
+def retry_exchange(service: str, delay: str) -> Exchange:
+    """Where a message goes that is to come back after `delay`, its routing key naming its queue."""
+    return Exchange(f"{service}.retry.{delay}", type="fanout", durable=True)
+
+
+def retry_queue(service: str, delay: str) -> Queue:
+    """Holds messages for `delay`, then hands each back to the queue in its routing key."""
+    return Queue(
+        f"{service}.retry.{delay}",
+        retry_exchange(service, delay),
+        durable=True,
+        queue_arguments={
+            "x-queue-type": "quorum",
+            "x-message-ttl": RETRY_DELAYS[delay],
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+        },
+    )
+
+
+def event_queue(contract: Contract, subscription: Subscription) -> Queue:
+    """The queue of one subscription, bound to its source's exchange."""
+    return Queue(
+        contract.queue_name(subscription),
+        events_exchange(subscription.source),
+        routing_key=subscription.name,
+        durable=True,
+        queue_arguments=event_queue_arguments(contract.service),
+    )
+
+
+def event_queue_arguments(service: str) -> dict[str, Any]:
+    """Why at-least-once: with the default strategy a dead-lettered message can vanish on the way."""
+    return {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-dead-letter-exchange": dead_letter_exchange(service).name,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+
+
+def rpc_queue(service: str) -> Queue:
+    """The RPC queue as Nameko itself declares it, so that plain Nameko clients work too."""
+    return Queue(f"rpc-{service}", RPC_EXCHANGE, routing_key=f"{service}.*", durable=True)
+
+
+def entities(contract: Contract) -> Iterator[Exchange | Queue]:
+    """Everything a service needs on the bus, in the order of declaration."""
+    yield events_exchange(contract.service)
+    yield RPC_EXCHANGE
+    yield rpc_queue(contract.service)
+    yield dead_letter_queue(contract.service)
+    if contract.subscribes:
+        for delay in RETRY_DELAYS:
+            yield retry_queue(contract.service, delay)
+    for subscription in contract.subscribes:
+        yield event_queue(contract, subscription)
+
+
+def declare(contract: Contract, amqp_url: str) -> None:
+    """Declares a service's part of the bus. Idempotent."""
+    with Connection(amqp_url, connect_timeout=5) as connection, connection.channel() as channel:
+        for entity in entities(contract):
+            entity(channel).declare()
+
+
+def delete_queues(contract: Contract, amqp_url: str) -> None:
+    """Deletes a service's queues with what is in them. For tests."""
+    with Connection(amqp_url, connect_timeout=5) as connection, connection.channel() as channel:
+        for entity in entities(contract):
+            if isinstance(entity, Queue):
+                entity(channel).delete()
