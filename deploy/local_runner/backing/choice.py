@@ -1,0 +1,59 @@
+"""In which order servers are looked for: given addresses, containers, the programs installed on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from local_runner.backing.containers import (
+    POSTGRES_IMAGE,
+    RABBITMQ_IMAGE,
+    DockerPostgres,
+    DockerRabbit,
+    engine_can_run,
+)
+from local_runner.backing.postgresql import LocalPostgres
+from local_runner.backing.rabbitmq import LocalRabbit
+from local_runner.backing.server import GivenServer, Server
+from local_runner.places import RunDir
+from local_runner.secret_store import SecretStore
+
+LIBPQ_SCHEME = "postgresql://"
+
+
+@dataclass(frozen=True)
+class Backing:
+    """The two servers of a system."""
+
+    broker: Server
+    database: Server
+
+
+def choose(run_dir: RunDir, secrets: SecretStore, environment: Mapping[str, str]) -> Backing:
+    """Each server on its own: an address for one of them leaves the other to be found."""
+    broker, database = given(environment, "AMQP_URL"), given(environment, "DATABASE_URL")
+    wanted = [
+        *([] if broker else [RABBITMQ_IMAGE]),
+        *([] if database else [POSTGRES_IMAGE]),
+    ]
+    if wanted and uses_data_of_containers(run_dir, wanted):
+        return Backing(
+            broker or DockerRabbit(run_dir, secrets), database or DockerPostgres(run_dir, secrets)
+        )
+    return Backing(
+        broker or LocalRabbit(run_dir, secrets), database or LocalPostgres(run_dir, secrets)
+    )
+
+
+def uses_data_of_containers(run_dir: RunDir, images: list[str]) -> bool:
+    """Whether containers run the servers. A folder whose data private servers made stays with them."""
+    has_local_data = any((run_dir.path / name).exists() for name in ("postgres", "rabbitmq"))
+    return not has_local_data and engine_can_run(*images)
+
+
+def given(environment: Mapping[str, str], variable: str) -> GivenServer | None:
+    """The server that the variable names, if it is set."""
+    url = environment.get(variable, "")
+    if variable == "DATABASE_URL" and url:
+        url = LIBPQ_SCHEME + url.partition("://")[2]  # SQLAlchemy's form is welcome too
+    return GivenServer(url) if url else None

@@ -1,0 +1,127 @@
+"""A private PostgreSQL of one run folder, from the programs installed on this machine."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from local_runner import apt
+from local_runner.accounts import Account, give, own_folder, stepping_down, unprivileged
+from local_runner.backing.server import database_answers
+from local_runner.errors import CannotStart
+from local_runner.places import RunDir, write_whole
+from local_runner.ports import free_port
+from local_runner.processes import Spec
+from local_runner.secret_store import SecretStore
+
+ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",  # a socket's path is limited to 107 bytes, a run folder's is not
+    "max_connections": "300",
+    "shared_buffers": "256MB",
+    "effective_cache_size": "1GB",
+    "max_wal_size": "2GB",
+    "checkpoint_completion_target": "0.9",
+    "random_page_cost": "1.1",
+    "jit": "off",  # short queries by the thousand: compiling them costs more than it saves
+    "log_checkpoints": "off",
+}
+# For data that is thrown away after the tests. Never for bin/run: what was answered 2xx must survive.
+THROWAWAY_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+class LocalPostgres:
+    """`durable=False` gives speed for tests at the price of the data when the machine fails."""
+
+    def __init__(self, run_dir: RunDir, secrets: SecretStore, *, durable: bool = True) -> None:
+        self._programs = programs()
+        self._account = unprivileged("postgres")
+        self._link = run_dir.path / "postgres"
+        self._password = secrets.get("postgres_password")
+        self._port = free_port()
+        self._settings = SETTINGS if durable else SETTINGS | THROWAWAY_SETTINGS
+
+    @property
+    def url(self) -> str:
+        """As the superuser, whose password is random."""
+        return f"postgresql://postgres:{self._password}@127.0.0.1:{self._port}/postgres"
+
+    def prepare(self) -> None:
+        """Makes the cluster at the first start. One that was left half-made is made anew."""
+        folder = own_folder(self._link, self._account)
+        if (folder / "complete").exists():
+            return
+        data = folder / "data"
+        if data.exists():
+            shutil.rmtree(data)
+        initdb(self._programs / "initdb", folder, self._account, self._password)
+        (folder / "complete").touch()
+
+    def specs(self) -> Sequence[Spec]:
+        """The server itself; a SIGINT is its fast shutdown, a SIGQUIT its immediate one."""
+        data = self._link.resolve() / "data"
+        options = {**self._settings, "port": str(self._port)}
+        words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        command = (str(self._programs / "postgres"), "-D", str(data), *words)
+        spec = Spec(
+            "postgres",
+            command,
+            ENVIRONMENT,
+            account=self._account,
+            death_signal="QUIT",
+            stop_signal=signal.SIGINT,
+        )
+        return (spec,)
+
+    def is_ready(self) -> bool:
+        """Whether it lets the superuser in."""
+        return database_answers(self.url)
+
+
+def programs() -> Path:
+    """The folder with initdb and postgres: Debian's newest, else the one on the PATH; installed if it can be."""
+    if (found := find_programs()) is None:
+        apt.install(["postgresql"], "PostgreSQL")
+        found = find_programs()
+    if found is None:
+        raise CannotStart(
+            "PostgreSQL is installed, but its programs initdb and postgres were not found"
+        )
+    return found
+
+
+def find_programs() -> Path | None:
+    """None where PostgreSQL is not installed: a client alone does not count."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=version_of, reverse=True)
+    on_path = [Path(place).resolve().parent for place in [shutil.which("initdb")] if place]
+    complete = (
+        folder
+        for folder in (*versions, *on_path)
+        if (folder / "initdb").exists() and (folder / "postgres").exists()
+    )
+    return next(complete, None)
+
+
+def version_of(folder: Path) -> float:
+    """15 for /usr/lib/postgresql/15/bin."""
+    return float(folder.parent.name) if folder.parent.name.replace(".", "", 1).isdigit() else 0.0
+
+
+def initdb(program: Path, folder: Path, account: Account | None, password: str) -> None:
+    """A cluster that asks everybody for a password."""
+    password_file = folder / "password"
+    write_whole(password_file, f"{password}\n", mode=0o600)
+    give(password_file, account)
+    options = ["--username=postgres", f"--pwfile={password_file}", "--auth=scram-sha-256"]
+    options += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions", "--no-sync"]
+    command = [*stepping_down(account), str(program), "-D", str(folder / "data"), *options]
+    done = subprocess.run(
+        command, env=ENVIRONMENT, cwd="/", capture_output=True, text=True, check=False
+    )
+    password_file.unlink()
+    if done.returncode:
+        raise CannotStart(f"initdb failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")

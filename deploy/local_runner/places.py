@@ -1,0 +1,62 @@
+"""Where things are: the checkout, its projects, and the folder that one running system keeps its state in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = ("identity", "assignment", "booking", "messaging", "import")
+IMPORT_FOLDERS = ("libs/chassis", *(f"services/{name}" for name in SERVICES), "gateway", "deploy")
+
+
+def package_of(service: str) -> str:
+    """'import' is a Python keyword, so every package carries a suffix."""
+    return f"{service}_service"
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """The folder of one running system: pid and log files, generated secrets, private servers' data."""
+
+    path: Path
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> RunDir:
+        """`RUN_DIR`, else `.run` in the checkout; a relative path counts from the working directory."""
+        return cls(Path(environment.get("RUN_DIR") or ROOT / ".run").absolute())
+
+    @property
+    def identity(self) -> str:
+        """A short name that differs between two run folders of one machine."""
+        return hashlib.sha256(str(self.path).encode()).hexdigest()[:10]
+
+    @property
+    def env_file(self) -> Path:
+        """Written once all is ready."""
+        return self.path / "env"
+
+    @property
+    def demo_mark(self) -> Path:
+        """There once the demo organization is complete."""
+        return self.path / "demo-loaded"
+
+    def pid_file(self, process: str) -> Path:
+        """Holds the process id while the process runs."""
+        return self.path / f"{process}.pid"
+
+    def log_file(self, process: str) -> Path:
+        """Standard output and error of the process."""
+        return self.path / f"{process}.log"
+
+
+def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
+    """Replaces the file in one step: a reader sees the old text or the new, never half of it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    draft.replace(path)

@@ -1,0 +1,141 @@
+"""One child process: how to start it, where its pid and words go, how to end it with all it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local_runner.accounts import Account, stepping_down
+from local_runner.places import RunDir, write_whole
+
+LOG_LIMIT = 20_000_000
+LONG_ENOUGH = 10.0
+LONGEST_PAUSE = 5.0
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to run. `death_signal` reaches it when the runner itself is killed; `stop_signal` asks it to end."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    folder: Path = Path("/")
+    account: Account | None = None
+    death_signal: str = "KILL"
+    stop_signal: signal.Signals = signal.SIGTERM
+    grace: float = 12.0
+
+
+class Child:
+    """A spec and the process that runs it at present, if any."""
+
+    def __init__(self, spec: Spec, run_dir: RunDir) -> None:
+        self.spec = spec
+        self.deaths_in_a_row = 0
+        self.restart_at: float | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        self._pid_file = run_dir.pid_file(spec.name)
+        self._log_file = run_dir.log_file(spec.name)
+        self._mark = str(run_dir.path)
+        self._started_at = 0.0
+        self._log_start = 0
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs; reaps it when it has just ended."""
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        """Starts the process in a session of its own, so that Ctrl-C reaches only the runner."""
+        make_room(self._log_file)
+        words = [*stepping_down(self.spec.account, self.spec.death_signal), *self.spec.command]
+        with self._log_file.open("ab") as log:
+            self._log_start = log.tell()
+            self.process = subprocess.Popen(
+                words,
+                env={**self.spec.environment, "TANDEM_RUN_DIR": self._mark},
+                cwd=self.spec.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._started_at = time.monotonic()
+        self.restart_at = None
+        write_whole(self._pid_file, f"{self.process.pid}\n")
+
+    def plan_restart(self) -> None:
+        """At once after the first death, then with growing pauses until it has lived for a while."""
+        lived = time.monotonic() - self._started_at
+        self.deaths_in_a_row = 1 if lived > LONG_ENOUGH else self.deaths_in_a_row + 1
+        self.restart_at = time.monotonic() + pause_before(self.deaths_in_a_row)
+
+    def ask_to_stop(self) -> None:
+        """Sends the polite signal."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(self.spec.stop_signal)
+
+    def kill_group(self) -> None:
+        """Ends what is left of the process and of what it started, so that its ports and files are free again."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def forget(self) -> None:
+        """Removes the pid file of a process that is over."""
+        self._pid_file.unlink(missing_ok=True)
+
+    def last_words(self, lines: int = 25) -> str:
+        """The end of what the process has logged since its last start."""
+        with self._log_file.open("rb") as log:
+            log.seek(self._log_start)
+            text = log.read()[-20_000:].decode(errors="replace")
+        return "\n".join(text.rstrip().splitlines()[-lines:])
+
+
+def pause_before(attempt: int) -> float:
+    """Seconds to wait before restart number `attempt`: 0, 0.5, 1, 2, 4, 5, 5, ..."""
+    return 0.0 if attempt <= 1 else min(LONGEST_PAUSE, 0.5 * 2 ** (attempt - 2))
+
+
+def make_room(log_file: Path) -> None:
+    """Keeps one older file of a log that has grown large."""
+    if log_file.exists() and log_file.stat().st_size > LOG_LIMIT:
+        log_file.replace(log_file.with_suffix(".log.old"))
+
+
+def end_leftovers(run_dir: RunDir) -> None:
+    """Kills processes of an earlier runner of this folder that was killed itself, and removes its pid files.
+
+    A pid may by now belong to somebody else, so the process must carry this run folder in its environment.
+    """
+    for pid_file in run_dir.path.glob("*.pid"):
+        text = pid_file.read_text().strip()
+        if text.isdigit() and belongs_to(int(text), run_dir):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(int(text), signal.SIGKILL)
+            wait_until_gone(int(text))
+        pid_file.unlink(missing_ok=True)
+
+
+def belongs_to(pid: int, run_dir: RunDir) -> bool:
+    """Whether the process was started for this run folder."""
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    return f"TANDEM_RUN_DIR={run_dir.path}\0".encode() in environment
+
+
+def wait_until_gone(pid: int, seconds: float = 5.0) -> None:
+    """Waits for a process that is nobody's child any more."""
+    deadline = time.monotonic() + seconds
+    while Path(f"/proc/{pid}/environ").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)

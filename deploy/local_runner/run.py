@@ -1,0 +1,224 @@
+"""bin/run: the whole system under a supervisor, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+import secrets as randomness
+import shlex
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+
+from local_runner.accounts import remove_folder
+from local_runner.backing.choice import Backing, choose
+from local_runner.backing.containers import remove_volumes
+from local_runner.errors import CannotStart, StopRequested
+from local_runner.places import SERVICES, RunDir, write_whole
+from local_runner.ports import free_port, is_free
+from local_runner.processes import Spec, end_leftovers
+from local_runner.secret_store import SecretStore
+from local_runner.supervisor import Supervisor
+from local_runner.system import Databases, System
+
+DEFAULT_PORT = 8080
+DEMO_ORGANIZATION = "northside-tutoring"
+DEMO_LOGIN = "olivia.hart@example.org"
+START_SECONDS = 90.0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs until it is asked to stop; 1 and a reason when something can't start."""
+    options = parse(arguments)
+    run_dir = RunDir.from_environment()
+    run_dir.path.mkdir(parents=True, exist_ok=True)
+    with alone(run_dir):
+        end_leftovers(run_dir)
+        if options.fresh:
+            forget(run_dir)
+        supervisor = Supervisor(run_dir)
+        try:
+            with supervisor.running():
+                start(supervisor, run_dir, options)
+                supervisor.forever()
+        except StopRequested:
+            print("Stopped.", flush=True)
+        finally:
+            run_dir.env_file.unlink(missing_ok=True)
+    return 0
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line; `copies` maps every service to its number of processes."""
+    parser = argparse.ArgumentParser(
+        prog="bin/run",
+        description="Runs RabbitMQ, PostgreSQL, Tandem's services and its gateway on this machine.",
+    )
+    parser.add_argument("--fresh", action="store_true", help="forget all data first")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        help="the gateway's port; 0 takes a free one (default 8080)",
+    )
+    parser.add_argument(
+        "--scale",
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        type=scale,
+        help="run N copies of a service",
+    )
+    parser.add_argument("--no-demo", action="store_true", help="load no demo organization")
+    options = parser.parse_args(arguments)
+    options.copies = dict.fromkeys(SERVICES, 1) | dict(options.scale)
+    return options
+
+
+def scale(text: str) -> tuple[str, int]:
+    """booking=2 -> ("booking", 2)"""
+    name, _, number = text.partition("=")
+    if name not in SERVICES or not number.isdigit():
+        known = ", ".join(SERVICES)
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=N with one of {known}")
+    return name, int(number)
+
+
+@contextlib.contextmanager
+def alone(run_dir: RunDir) -> Iterator[None]:
+    """Keeps a second bin/run out of the folder; the kernel gives the lock back however this process ends."""
+    path = run_dir.path / "run.lock"
+    with path.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CannotStart(
+                f"{run_dir.path} is in use by a running bin/run (process {lock.read().strip()}). "
+                "Stop it, or name another folder in RUN_DIR."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def forget(run_dir: RunDir) -> None:
+    """Removes the data, the secrets and the logs of earlier runs."""
+    remove_volumes(run_dir)
+    for name in ("postgres", "rabbitmq"):
+        remove_folder(run_dir.path / name)
+    for path in (*run_dir.path.glob("*.log"), run_dir.path / "secrets.json", run_dir.demo_mark):
+        path.unlink(missing_ok=True)
+
+
+def start(supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace) -> None:
+    """Brings everything up and tells the person where it is."""
+    began = time.monotonic()
+    port = gateway_port(options.port)
+    secrets = SecretStore(run_dir.path / "secrets.json")
+    backing = choose(run_dir, secrets, os.environ)
+    start_backing(supervisor, backing)
+
+    databases = Databases(backing.database.url, secrets, os.environ.get("DATABASE_PREFIX", ""))
+    system = System(run_dir, databases, backing.broker.url)
+    say("Preparing databases and bus ...")
+    supervisor.run_to_end(system.preparations(), START_SECONDS)
+    say("Starting services and gateway ...")
+    supervisor.start(system.services(options.copies))
+    supervisor.start([system.gateway(port)])
+    url = f"http://127.0.0.1:{port}"
+    supervisor.wait_for(
+        lambda: all_ready(system, url, options.copies), START_SECONDS, "The system is"
+    )
+    supervisor.started_up()
+
+    password = secrets.keep(
+        "demo_password", os.environ.get("DEMO_PASSWORD") or randomness.token_urlsafe(12)
+    )
+    if not options.no_demo:
+        load_demo(supervisor, run_dir, options, url, password)
+    write_env(run_dir, url, backing, password)
+    announce(run_dir, url, password, time.monotonic() - began)
+
+
+def gateway_port(wanted: int) -> int:
+    """The wanted port if nothing listens there, a free one for 0."""
+    if wanted and not is_free(wanted):
+        raise CannotStart(f"Port {wanted} is in use. Choose another: bin/run --port N")
+    return wanted or free_port()
+
+
+def start_backing(supervisor: Supervisor, backing: Backing) -> None:
+    """The broker takes longest, so the database's first-time set-up happens meanwhile. They are stopped last."""
+    say("Starting RabbitMQ and PostgreSQL ...")
+    for server in (backing.broker, backing.database):
+        server.prepare()
+        supervisor.start(server.specs())
+    for server, name in ((backing.database, "PostgreSQL"), (backing.broker, "RabbitMQ")):
+        supervisor.wait_for(server.is_ready, START_SECONDS, name)
+
+
+def all_ready(system: System, url: str, copies: dict[str, int]) -> bool:
+    """Whether every started process is ready. The gateway's own word needs a copy of every service."""
+    if all(copies.values()):
+        return answers(f"{url}/readyz")
+    return answers(f"{url}/healthz") and all(
+        answers(f"{health_url}/readyz") for health_url in system.health_urls.values()
+    )
+
+
+def answers(url: str) -> bool:
+    """Whether a GET gives 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - an address of our own
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def load_demo(
+    supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace, url: str, password: str
+) -> None:
+    """Loads the demo organization once; not while a service that it needs is scaled to nothing."""
+    if run_dir.demo_mark.exists() or not all(options.copies.values()):
+        return
+    say("Loading the demo organization ...")
+    environment = {**os.environ, "GATEWAY_URL": url, "DEMO_PASSWORD": password}
+    command = (sys.executable, "-m", "local_runner.demo")
+    supervisor.run_to_end([Spec("demo", command, environment, run_dir.path)], START_SECONDS)
+    run_dir.demo_mark.touch()
+
+
+def write_env(run_dir: RunDir, url: str, backing: Backing, password: str) -> None:
+    """Shell assignments that other commands and people source."""
+    values = {
+        "GATEWAY_URL": url,
+        "AMQP_URL": backing.broker.url,
+        "DATABASE_URL": backing.database.url,
+        "DEMO_ORGANIZATION": DEMO_ORGANIZATION,
+        "DEMO_LOGIN": DEMO_LOGIN,
+        "DEMO_PASSWORD": password,
+    }
+    text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+    write_whole(run_dir.env_file, text, mode=0o600)
+
+
+def announce(run_dir: RunDir, url: str, password: str, seconds: float) -> None:
+    """What a person needs to go on."""
+    say(f"Tandem is ready after {seconds:.0f} s.\n")
+    say(f"  address       {url}")
+    if run_dir.demo_mark.exists():
+        say(f"  sign in as    {DEMO_LOGIN}")
+        say(f"  password      {password}")
+        say(f"  organization  {DEMO_ORGANIZATION}")
+    say(f"  all settings  {run_dir.env_file}\n\nCtrl-C stops everything; the data stays.")
+
+
+def say(text: str) -> None:
+    """A line for the person, at once also through a pipe."""
+    print(text, flush=True)

@@ -1,0 +1,104 @@
+"""Tandem's own processes: the five services and the gateway, what each is started with, and what prepares them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from local_runner.places import SERVICES, RunDir, package_of
+from local_runner.ports import free_port
+from local_runner.processes import Spec
+from local_runner.secret_store import SecretStore
+
+GRACE_SECONDS = 8.0
+NOT_INHERITED = {
+    "DATABASE_URL",
+    "AMQP_URL",
+    "ADMIN_DATABASE_URL",
+    "MIGRATION_DATABASE_URL",
+    "TOKEN_SECRET",
+}
+
+
+@dataclass(frozen=True)
+class Databases:
+    """Names and addresses of the services' databases on one PostgreSQL server.
+
+    `prefix` keeps two systems on one server apart.
+    """
+
+    admin_url: str
+    secrets: SecretStore
+    prefix: str = ""
+
+    def url(self, service: str, role: str) -> str:
+        """The service's own database as its `owner`, who changes the schema, or as its `app`, who owns nothing."""
+        user = f"{self.prefix}{service}_{role}"
+        password = self.secrets.get(f"{service}_{role}_password")
+        parts = urlsplit(self.admin_url)
+        address = parts.netloc.rpartition("@")[2]
+        login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+        return urlunsplit(
+            parts._replace(netloc=f"{login}@{address}", path=f"/{self.prefix}{service}")
+        )
+
+
+class System:
+    """Makes the specs. Ports are chosen once, so that a restarted process comes back where it was."""
+
+    def __init__(self, run_dir: RunDir, databases: Databases, amqp_url: str) -> None:
+        self._folder = run_dir.path
+        self._databases = databases
+        self._amqp_url = amqp_url
+        self.health_urls: dict[str, str] = {}
+
+    def preparations(self) -> list[Spec]:
+        """One job per service: database, roles, migrations, bus topology."""
+        return [self._preparation(service) for service in SERVICES]
+
+    def _preparation(self, service: str) -> Spec:
+        environment = self._environment(
+            ADMIN_DATABASE_URL=self._databases.admin_url,
+            MIGRATION_DATABASE_URL=self._databases.url(service, "owner"),
+            DATABASE_URL=self._databases.url(service, "app"),
+        )
+        command = (sys.executable, "-m", "chassis", "prepare", package_of(service))
+        return Spec(f"prepare-{service}", command, environment, self._folder)
+
+    def services(self, copies: Mapping[str, int]) -> Iterator[Spec]:
+        """`copies` processes of each service, numbered from 1."""
+        for service in SERVICES:
+            for number in range(1, copies[service] + 1):
+                yield self._service(service, f"{service}.{number}")
+
+    def _service(self, service: str, name: str) -> Spec:
+        port = free_port()
+        self.health_urls[name] = f"http://127.0.0.1:{port}"
+        environment = self._environment(
+            DATABASE_URL=self._databases.url(service, "app"),
+            HTTP_HOST="127.0.0.1",
+            HTTP_PORT=str(port),
+            SERVICE_INSTANCE=name,
+            GRACE_SECONDS=str(GRACE_SECONDS),
+        )
+        if service == "identity":
+            environment["TOKEN_SECRET"] = self._databases.secrets.get("token_secret")
+        command = (sys.executable, "-m", "chassis", "run", package_of(service))
+        return Spec(name, command, environment, self._folder, grace=GRACE_SECONDS + 4)
+
+    def gateway(self, port: int) -> Spec:
+        """gunicorn with threads; it has no database. A SIGQUIT ends it without waiting for its callers."""
+        environment = self._environment(
+            HOST="127.0.0.1", PORT=str(port), SERVICE_INSTANCE="gateway"
+        )
+        settings = ("-c", "python:gateway.gunicorn_conf", "gateway.app:create_app()")
+        command = (sys.executable, "-m", "gunicorn", *settings)
+        return Spec("gateway", command, environment, self._folder, death_signal="QUIT")
+
+    def _environment(self, **own: str) -> dict[str, str]:
+        """Settings that the person gave pass through; addresses and secrets go only where they are used."""
+        inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+        return {"LOG_LEVEL": "INFO", **inherited, "AMQP_URL": self._amqp_url, **own}
