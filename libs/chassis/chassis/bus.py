@@ -19,7 +19,7 @@ from chassis.connections import RECOVERABLE, abandoned, opened
 log = structlog.get_logger()
 
 
-class BusConsumer(QueueConsumer):  # type: ignore[misc]
+class BusConsumer(QueueConsumer):
     """Nameko's queue consumer, handing raw messages to its providers without a thread in between.
 
     A provider has `queue`, `prefetch` and `on_message(message)`, which must return quickly and never raise. The body is

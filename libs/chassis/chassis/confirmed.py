@@ -55,8 +55,10 @@ class ConfirmedPublisher:
         self._by_id: dict[str, Outgoing] = {}
 
     def publish_all(self, batch: Sequence[Outgoing]) -> None:
-        """Publishes in order and waits for every confirm. Raises OSError or an AMQP error if the connection fails;
-        then outcomes that are UNKNOWN may or may not have reached the broker.
+        """Publishes in order and waits for every confirm.
+
+        Raises OSError or an AMQP error if the connection fails; then outcomes that are UNKNOWN may or may not have
+        reached the broker.
         """
         with self._lock:
             try:

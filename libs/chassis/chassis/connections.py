@@ -5,7 +5,7 @@ from __future__ import annotations
 from kombu import Connection
 
 # Errors after which a fresh connection is the cure. Kombu knows them per transport.
-RECOVERABLE: tuple[type[Exception], ...] = (
+RECOVERABLE: tuple[type[BaseException], ...] = (
     *Connection("amqp://").recoverable_connection_errors,
     *Connection("amqp://").recoverable_channel_errors,
     OSError,

@@ -19,8 +19,8 @@ from nameko.extensions import Entrypoint, SharedExtension
 
 from chassis import context, metrics
 from chassis.bus import BusConsumer
-from chassis.connections import RECOVERABLE
 from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
+from chassis.connections import RECOVERABLE
 from chassis.contention import run_again_on_contention
 from chassis.errors import ServiceError, Unavailable
 from chassis.events import CONTENT_TYPE, Contract, Event, Subscription, UnreadableEvent, decode
@@ -40,6 +40,7 @@ class GivenUp(SharedExtension):
     """Moves failed messages to the delay queues and the dead letters."""
 
     def setup(self) -> None:
+        """Called by Nameko."""
         self._publisher = ConfirmedPublisher(self.container.config["AMQP_URI"])
 
     def try_later(self, message: Any, queue: str, delay: str, attempts: int, error: str) -> None:
@@ -67,10 +68,11 @@ class GivenUp(SharedExtension):
             raise ConnectionError(f"the broker did not take the message: {outgoing.outcome.value}")
 
     def stop(self) -> None:
+        """Called by Nameko."""
         self._publisher.close()
 
 
-class EventHandler(Entrypoint):  # type: ignore[misc]
+class EventHandler(Entrypoint):
     """Consumes one subscription of the service's contract."""
 
     queue_consumer = BusConsumer()
@@ -83,6 +85,7 @@ class EventHandler(Entrypoint):  # type: ignore[misc]
         self._seconds = seconds
 
     def setup(self) -> None:
+        """Called by Nameko: finds the queue."""
         contract: Contract = self.container.config["CONTRACT"]
         if self._subscription not in contract.subscribes:
             raise LookupError(f"{self._subscription} is missing in the contract")
@@ -90,6 +93,7 @@ class EventHandler(Entrypoint):  # type: ignore[misc]
         self.queue_consumer.register_provider(self)
 
     def stop(self) -> None:
+        """Called by Nameko: no more events."""
         self.queue_consumer.unregister_provider(self)
 
     def on_message(self, message: Any) -> None:

@@ -1,5 +1,7 @@
-"""The database of one service and its unit of work: one transaction for a state change, its events, its
-operation id and its inbox entry, confined to one organization by row level security.
+"""The database of one service and its unit of work.
+
+A unit of work is one transaction for a state change, its events, its operation id and its inbox entry, confined to one
+organization by row level security.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chassis import context, plumbing
 from chassis.context import Operation
-from chassis.errors import Conflict, Invalid, ServiceError, Unavailable
+from chassis.errors import Conflict, Invalid, Unavailable
 from chassis.events import Event
 
 # Milliseconds. A statement must end before the caller's deadline; a transaction that forgets itself is ended.
@@ -160,7 +162,7 @@ class UnitOfWork:
 
     def rows_of(self, statement: Any, parameters: Any = None) -> CursorResult[Any]:
         """As `execute`, typed for statements whose `rowcount` matters."""
-        return self.connection.execute(statement, parameters)  # type: ignore[no-any-return]
+        return self.connection.execute(statement, parameters)
 
     def lock(self, *keys: str) -> None:
         """Takes transaction-level advisory locks, always in one order, so that no two callers can deadlock."""
@@ -261,25 +263,30 @@ def translated_errors() -> Iterator[None]:
     """PostgreSQL's ways to fail, as ours. Integrity errors other than the operations' key pass through."""
     try:
         yield
-    except ServiceError:
-        raise
-    except IntegrityError as error:
-        if constraint_of(error) == plumbing.OPERATIONS_KEY:
-            raise Contention from error
-        raise
     except PoolTimeout as error:
         raise Unavailable("database.busy", "The service is busy; try again.") from error
-    except (OperationalError, InterfaceError) as error:
-        code = getattr(error.orig, "pgcode", None)
-        if code in CONTENTION_CODES:
-            raise Contention from error
-        if code in TIMEOUT_CODES:
-            raise Unavailable("database.timeout", "The database took too long.") from error
-        raise Unavailable("database.unavailable", "The database does not answer.") from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise Unavailable("database.unavailable", "The database does not answer.") from error
-        raise
+        known = translated(error)
+        if known is None:
+            raise
+        raise known from error
+
+
+def translated(error: DBAPIError) -> Exception | None:
+    """Our error for PostgreSQL's, or None for one that the caller must know about or that is a bug."""
+    code = getattr(error.orig, "pgcode", None)
+    if code in CONTENTION_CODES or is_operation_race(error):
+        return Contention()
+    if code in TIMEOUT_CODES:
+        return Unavailable("database.timeout", "The database took too long.")
+    if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+        return Unavailable("database.unavailable", "The database does not answer.")
+    return None
+
+
+def is_operation_race(error: DBAPIError) -> bool:
+    """Whether another transaction stored the same operation since we looked."""
+    return isinstance(error, IntegrityError) and constraint_of(error) == plumbing.OPERATIONS_KEY
 
 
 def constraint_of(error: IntegrityError) -> str | None:

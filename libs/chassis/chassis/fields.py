@@ -156,7 +156,7 @@ def dump(schema: type[Schema], value: Any, *, many: bool = False) -> Any:
 
 
 def invalid(messages: Any, prefix: str = "") -> Invalid:
-    """marshmallow's messages as one Invalid with JSON pointers."""
+    """Marshmallow's messages as one Invalid with JSON pointers."""
     return Invalid(
         "request.invalid", "Some fields are not valid.", errors=list(flatten(messages, prefix))
     )

@@ -44,7 +44,7 @@ def passes(check: Check) -> bool:
     """Whether the check returned."""
     try:
         check()
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it is, it did not pass
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""What a service's Alembic migrations share: the environment, the plumbing tables, tenancy policies, the drift check."""
+"""What the services' Alembic migrations share: environment, plumbing tables, tenancy policies, drift check."""
 
 from __future__ import annotations
 

@@ -118,10 +118,8 @@ def grant(admin_url: str, owner: URL, application: URL) -> None:
         "GRANT CONNECT ON DATABASE {db} TO {app}",
         "GRANT USAGE ON SCHEMA public TO {app}",
         "GRANT CREATE, USAGE ON SCHEMA public TO {owner}",
-        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public "
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}",
-        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public "
-        "GRANT USAGE ON SEQUENCES TO {app}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT USAGE ON SEQUENCES TO {app}",
     )
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(727273)")

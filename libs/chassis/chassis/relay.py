@@ -1,8 +1,8 @@
 """The outbox relay: takes committed events to the broker, at least once, in order per subject.
 
-Each replica runs one. Rows are found by "not yet sent", never by "id greater than the last" (ids are given at insert but
-seen at commit). A relay locks the subjects it works on with advisory locks, not the rows with SKIP LOCKED: two relays
-that each skip the other's rows would publish one subject's events in two orders. A row is marked only after the
+Each replica runs one. Rows are found by "not yet sent", never by "id greater than the last" (ids are given at insert
+but seen at commit). A relay locks the subjects it works on with advisory locks, not the rows with SKIP LOCKED: two
+relays that each skip the other's rows would publish one subject's events in two orders. A row is marked only after the
 broker confirmed it, so a kill between the two publishes it again; subscribers' inboxes drop the copy.
 """
 
@@ -18,8 +18,8 @@ import sqlalchemy as sa
 import structlog
 
 from chassis import metrics
-from chassis.connections import RECOVERABLE
 from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
+from chassis.connections import RECOVERABLE
 from chassis.database import SYSTEM, Database, UnitOfWork
 from chassis.errors import ServiceError
 from chassis.events import CONTENT_TYPE, Contract
@@ -32,6 +32,7 @@ BATCH = 200
 POLL_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 30.0
 LOCK_SPACE = 4242
+WAITED_OUT: tuple[type[BaseException], ...] = (*RECOVERABLE, ServiceError)
 
 LOCK_DUE_SUBJECTS = sa.text(
     """
@@ -90,7 +91,7 @@ class Relay:
                 wait = self.send_batch()
                 pause = 0.05
                 self._keep_house()
-            except (*RECOVERABLE, ServiceError) as error:
+            except WAITED_OUT as error:
                 log.warning("outbox.not_sent", error=str(error) or type(error).__name__)
                 wait = pause = min(pause * 2, 2.0)
             except Exception:
@@ -128,7 +129,7 @@ class Relay:
         if not batch:
             return
         self._publisher.publish_all(batch)
-        sent = [row for row, o in zip(rows, batch, strict=True) if self._is_sent(row, o)]
+        sent = [row for row, o in zip(rows, batch, strict=True) if o.outcome is Outcome.CONFIRMED]
         if sent:
             mark_sent(uow, [row.id for row in sent])
         for row, outgoing in zip(rows, batch, strict=True):
@@ -146,9 +147,6 @@ class Relay:
             content_type=CONTENT_TYPE,
             mandatory=row.name in self._contract.required,
         )
-
-    def _is_sent(self, row: Any, outgoing: Outgoing) -> bool:
-        return outgoing.outcome is Outcome.CONFIRMED
 
     def _postpone(self, uow: UnitOfWork, row: Any, outgoing: Outgoing) -> None:
         """A row the broker would not take waits, and its subject with it; the others go on."""
@@ -194,10 +192,12 @@ def measure(uow: UnitOfWork) -> None:
     """Sets the gauges from what waits."""
     age = sa.func.extract("epoch", sa.func.now() - sa.func.min(outbox.c.created_at))
     row = uow.execute(
-        sa.select(sa.func.count(), sa.func.coalesce(age, 0)).where(outbox.c.sent_at.is_(None))
+        sa.select(sa.func.count().label("waiting"), sa.func.coalesce(age, 0).label("age")).where(
+            outbox.c.sent_at.is_(None)
+        )
     ).one()
-    metrics.events_unsent.set(row[0])
-    metrics.oldest_unsent.set(float(row[1]))
+    metrics.events_unsent.set(row.waiting)
+    metrics.oldest_unsent.set(float(row.age))
 
 
 def prune(uow: UnitOfWork, *, event_log_days: int, operation_days: int, limit: int = 5_000) -> int:

@@ -18,9 +18,9 @@ from kombu import Connection
 from nameko.containers import ServiceContainer
 
 from chassis import health, logs
-from chassis.connections import RECOVERABLE
 from chassis.config import Settings, load_settings
 from chassis.confirmed import ConfirmedPublisher
+from chassis.connections import RECOVERABLE
 from chassis.database import SYSTEM, Database
 from chassis.errors import ServiceError, Unavailable
 from chassis.events import Contract
@@ -31,6 +31,7 @@ from chassis.rpc.client import RpcClient
 log = structlog.get_logger()
 
 PRUNE_SECONDS = 600
+NOT_READY: tuple[type[BaseException], ...] = (*RECOVERABLE, ServiceError)
 
 
 def run(package: str) -> None:
@@ -91,7 +92,7 @@ class Process:
                 with Connection(self._settings.amqp_url, connect_timeout=2) as connection:
                     connection.connect()
                 return
-            except (ServiceError, *RECOVERABLE) as error:
+            except NOT_READY as error:
                 log.warning("service.waiting", error=str(error)[:200])
                 time.sleep(0.5)
 

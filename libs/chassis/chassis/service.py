@@ -21,24 +21,27 @@ from chassis.database import Database
 from chassis.rpc.client import RpcClient
 
 
-class BoundCall(DependencyProvider):  # type: ignore[misc]
+class BoundCall(DependencyProvider):
     """The context of the call that this worker handles."""
 
     def get_dependency(self, worker_ctx: Any) -> CallContext:
+        """Called by Nameko for each worker."""
         call: CallContext = worker_ctx.data["call"]
         return call
 
 
-class Shared(DependencyProvider):  # type: ignore[misc]
+class Shared(DependencyProvider):
     """An object that the runner made once for the process, from the container's configuration."""
 
     def __init__(self, key: str) -> None:
         self._key = key
 
     def setup(self) -> None:
+        """Called by Nameko."""
         self._value = self.container.config[self._key]
 
     def get_dependency(self, worker_ctx: Any) -> Any:
+        """Called by Nameko for each worker."""
         return self._value
 
 

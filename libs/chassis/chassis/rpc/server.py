@@ -37,6 +37,7 @@ class Replies(SharedExtension):
     """The process's connection for replies."""
 
     def setup(self) -> None:
+        """Called by Nameko."""
         self._publisher = DirectPublisher(self.container.config["AMQP_URI"])
 
     def send(self, request: Any, body: bytes) -> None:
@@ -59,10 +60,11 @@ class Replies(SharedExtension):
         self._publisher.publish(kept, dead_letter_exchange(service).name, "rpc-" + service)
 
     def stop(self) -> None:
+        """Called by Nameko."""
         self._publisher.close()
 
 
-class Requests(RpcConsumer):  # type: ignore[misc]
+class Requests(RpcConsumer):
     """Reads the service's RPC queue and finds the method."""
 
     queue_consumer = BusConsumer()
@@ -74,6 +76,7 @@ class Requests(RpcConsumer):  # type: ignore[misc]
         return int(self.container.config["RPC_WORKERS"])
 
     def start(self) -> None:
+        """Called by Nameko when all methods are registered."""
         self._by_key = {
             f"{self.container.service_name}.{provider.method_name}": provider
             for provider in self._providers
@@ -107,7 +110,7 @@ class Requests(RpcConsumer):  # type: ignore[misc]
         self.queue_consumer.ack_message(message)
 
 
-class Rpc(NamekoRpc):  # type: ignore[misc]
+class Rpc(NamekoRpc):
     """Nameko's RPC entrypoint over `Requests`."""
 
     rpc_consumer = Requests()

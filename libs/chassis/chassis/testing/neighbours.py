@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from amqp import Message
 from kombu import Connection, Consumer
@@ -37,7 +37,7 @@ class FakeNeighbour:
         self._stopping = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
-    def __enter__(self) -> FakeNeighbour:
+    def __enter__(self) -> Self:
         self._thread.start()
         if not self._ready.wait(10):
             raise AssertionError("the fake neighbour did not start")

@@ -13,7 +13,7 @@ import urllib.request
 import uuid
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from chassis import context, topology
 from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
@@ -53,7 +53,7 @@ class ServiceProcess:
         self._publisher = ConfirmedPublisher(amqp_url())
         self._log = Path(os.environ.get("TEST_LOGS", "/tmp")) / f"{self.database.name}.log"  # noqa: S108
 
-    def __enter__(self) -> ServiceProcess:
+    def __enter__(self) -> Self:
         topology.delete_queues(self.contract, amqp_url())
         self.prepare()
         if self._started:
@@ -120,7 +120,7 @@ class ServiceProcess:
         """The body of a 200 answer of the process's health server, else None."""
         try:
             url = f"http://127.0.0.1:{port or self._ports[0]}{path}"
-            with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - loopback
+            with urllib.request.urlopen(url, timeout=5) as response:
                 body: bytes = response.read()
                 return body.decode()
         except (OSError, urllib.error.URLError):
@@ -160,7 +160,9 @@ class ServiceProcess:
         **kwargs: Any,
     ) -> Any:
         """Calls the service over RPC. UUIDs in the arguments become strings."""
-        plain = {key: str(v) if isinstance(v, uuid.UUID) else v for key, v in kwargs.items()}
+        plain: dict[str, Any] = {
+            key: str(v) if isinstance(v, uuid.UUID) else v for key, v in kwargs.items()
+        }
         call = context.CallContext(deadline=time.time() + seconds, actor=actor)
         with context.bound(call):
             result = self._client.call(
