@@ -95,25 +95,26 @@ class Database:
             set_scope(connection, scope)
         return connection
 
-    def one_shot(self, organization_id: uuid.UUID, sql: str, parameters: dict[str, Any]) -> Any:
-        """The rows of one SELECT in one round trip, confined to the organization. For the hottest reads.
+    def one_shot(self, scope: Scope, sql: str, parameters: dict[str, Any]) -> Any:
+        """The rows of one SELECT in one round trip, confined to the scope. For the hottest reads.
 
         psycopg2 sends both statements as one simple query, which PostgreSQL runs as one transaction, so the tenant
         setting ends with it. `sql` uses psycopg2's %(name)s parameters.
         """
         with translated_errors():
             try:
-                return self._one_shot(organization_id, sql, parameters)
+                return self._one_shot(scope, sql, parameters)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
                 self.engine.dispose()
-                return self._one_shot(organization_id, sql, parameters)
+                return self._one_shot(scope, sql, parameters)
 
-    def _one_shot(self, organization_id: uuid.UUID, sql: str, parameters: dict[str, Any]) -> Any:
-        scoped = "SELECT set_config('app.organization_id', %(_organization_id)s, true); " + sql
+    def _one_shot(self, scope: Scope, sql: str, parameters: dict[str, Any]) -> Any:
+        name, value = scope_setting(scope)
+        scoped = "SELECT set_config(%(_scope)s, %(_scope_value)s, true); " + sql
         with self._autocommit.connect() as connection:
-            bound = {**parameters, "_organization_id": str(organization_id)}
+            bound = {**parameters, "_scope": name, "_scope_value": value}
             return connection.exec_driver_sql(scoped, bound).all()
 
     @property
@@ -132,12 +133,17 @@ class Database:
 
 def set_scope(connection: Connection, scope: Scope) -> None:
     """Tells row level security whose rows the transaction may see; nothing set means none."""
+    name, value = scope_setting(scope)
+    connection.exec_driver_sql(
+        "SELECT set_config(%(name)s, %(value)s, true)", {"name": name, "value": value}
+    )
+
+
+def scope_setting(scope: Scope) -> tuple[str, str]:
+    """The setting that the row level security policies read, and its value for `scope`."""
     if isinstance(scope, System):
-        connection.exec_driver_sql("SELECT set_config('app.system', 'on', true)")
-    else:
-        connection.exec_driver_sql(
-            "SELECT set_config('app.organization_id', %(id)s, true)", {"id": str(scope)}
-        )
+        return "app.system", "on"
+    return "app.organization_id", str(scope)
 
 
 class UnitOfWork:
