@@ -40,8 +40,8 @@ def unprivileged(*preferred: str) -> Account | None:
 def stepping_down(account: Account | None, death_signal: str | None = None) -> list[str]:
     """The command words that start what follows as `account`, and that signal it when this process dies.
 
-    setpriv replaces itself by the program, so the process id stays the one we know. It sets the death signal after the change
-    of account, which would clear it.
+    setpriv replaces itself by the program, so the process id stays the one we know. It sets the death signal after the
+    change of account, which would clear it.
     """
     if shutil.which("setpriv") is None:
         if account is not None:
@@ -67,7 +67,7 @@ def own_folder(wanted: Path, account: Account | None) -> Path:
         give(wanted, account)
         if not can_use(wanted, account):
             wanted.rmdir()
-            private = Path(tempfile.mkdtemp(prefix="tandem-", dir="/var/tmp"))  # noqa: S108
+            private = Path(tempfile.mkdtemp(prefix="tandem-", dir="/var/tmp"))
             give(private, account)
             wanted.symlink_to(private)
     return wanted.resolve()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import socket
 
-# Below the range that the kernel takes outgoing connections' ports from: while a server is restarted, no client's own end can
-# sit on its port.
+# Below the range that the kernel takes outgoing connections' ports from: while a server is restarted, no client's own
+# end can sit on its port.
 PRIVATE_RANGE = range(20_000, 32_000)
 taken: set[int] = set()
 

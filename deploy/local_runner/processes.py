@@ -127,11 +127,22 @@ def end_leftovers(run_dir: RunDir) -> None:
 
 def belongs_to(pid: int, run_dir: RunDir) -> bool:
     """Whether the process was started for this run folder."""
+    return has_variable(pid, f"TANDEM_RUN_DIR={run_dir.path}")
+
+
+def has_variable(pid: int, assignment: str) -> bool:
+    """Whether the process was started with this in its environment; false for one we may not look into."""
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return False
-    return f"TANDEM_RUN_DIR={run_dir.path}\0".encode() in environment
+    return assignment.encode() in environment.split(b"\0")
+
+
+def carrying(assignment: str) -> list[int]:
+    """The other processes with this in their environment."""
+    numbers = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+    return [pid for pid in numbers if pid != os.getpid() and has_variable(pid, assignment)]
 
 
 def wait_until_gone(pid: int, seconds: float = 5.0) -> None:

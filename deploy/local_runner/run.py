@@ -80,7 +80,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def scale(text: str) -> tuple[str, int]:
-    """booking=2 -> ("booking", 2)"""
+    """Reads booking=2 as ("booking", 2)."""
     name, _, number = text.partition("=")
     if name not in SERVICES or not number.isdigit():
         known = ", ".join(SERVICES)

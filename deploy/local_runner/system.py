@@ -90,7 +90,7 @@ class System:
         return Spec(name, command, environment, self._folder, grace=GRACE_SECONDS + 4)
 
     def gateway(self, port: int) -> Spec:
-        """gunicorn with threads; it has no database. A SIGQUIT ends it without waiting for its callers."""
+        """Gunicorn with threads; it has no database. A SIGQUIT ends it without waiting for its callers."""
         environment = self._environment(
             HOST="127.0.0.1", PORT=str(port), SERVICE_INSTANCE="gateway"
         )

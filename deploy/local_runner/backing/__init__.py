@@ -1,1 +1,1 @@
-"""RabbitMQ and PostgreSQL for one system: given by address, in containers, or private instances of the installed programs."""
+"""RabbitMQ and PostgreSQL for one system: given by address, in containers, or private ones of what is installed."""

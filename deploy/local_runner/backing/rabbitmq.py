@@ -1,7 +1,7 @@
 """A private RabbitMQ of one run folder, from the programs installed on this machine.
 
-It shares nothing with another broker on the machine: own node name, cookie, ports and port mapper (epmd). All of it listens on
-the loopback address only.
+It shares nothing with another broker on the machine: own node name, cookie, ports and port mapper (epmd). All of it
+listens on the loopback address only.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class LocalRabbit:
             "HOME": str(folder),
             "ERL_EPMD_PORT": str(self._mapper_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            # Makes the start script become the Erlang machine instead of waiting for it, so our child is the broker itself.
+            # The start script becomes the Erlang machine instead of waiting for it: our child is the broker itself.
             "RUNNING_UNDER_SYSTEMD": "true",
             "RABBITMQ_NODENAME": self._node,
             "RABBITMQ_DIST_PORT": str(self._node_port),

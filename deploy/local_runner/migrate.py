@@ -1,0 +1,53 @@
+"""bin/migrate: every service's database, roles, schema and bus topology, for given addresses or a running bin/run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from collections.abc import Sequence
+
+from local_runner.errors import CannotStart
+from local_runner.places import RunDir
+from local_runner.secret_store import SecretStore
+from local_runner.supervisor import Supervisor
+from local_runner.system import Databases, System
+
+SECONDS = 600.0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 when all five services are prepared."""
+    parser = argparse.ArgumentParser(
+        prog="bin/migrate",
+        description="Brings databases and bus topology up to date. Works on the servers in AMQP_URL and DATABASE_URL "
+        "(an administrator's), else on those of the bin/run that uses RUN_DIR.",
+    )
+    parser.parse_args(arguments)
+    run_dir = RunDir.from_environment()
+    run_dir.path.mkdir(parents=True, exist_ok=True)
+    amqp_url, database_url = addresses(run_dir)
+    secrets = SecretStore(run_dir.path / "secrets.json")
+    databases = Databases(database_url, secrets, os.environ.get("DATABASE_PREFIX", ""))
+    supervisor = Supervisor(run_dir)
+    with supervisor.running():
+        supervisor.run_to_end(System(run_dir, databases, amqp_url).preparations(), SECONDS)
+    print("Databases and bus are up to date.")
+    return 0
+
+
+def addresses(run_dir: RunDir) -> tuple[str, str]:
+    """The given servers, else those of the running system."""
+    running = read_env(run_dir)
+    values = [os.environ.get(name) or running.get(name) for name in ("AMQP_URL", "DATABASE_URL")]
+    if values[0] is None or values[1] is None:
+        raise CannotStart("set AMQP_URL and DATABASE_URL, or start bin/run first")
+    return values[0], values[1]
+
+
+def read_env(run_dir: RunDir) -> dict[str, str]:
+    """What a running bin/run wrote; empty when none runs."""
+    if not run_dir.env_file.exists():
+        return {}
+    words = shlex.split(run_dir.env_file.read_text())
+    return {name: value for name, _, value in (word.partition("=") for word in words)}

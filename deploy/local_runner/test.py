@@ -1,0 +1,131 @@
+"""bin/test: every test, on servers and data of its own. Safe beside a running bin/run or another bin/test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from local_runner.accounts import remove_folder
+from local_runner.backing.server import Server
+from local_runner.backing.throwaway import throwaway_servers
+from local_runner.errors import StopRequested
+from local_runner.places import ROOT, RunDir
+from local_runner.processes import carrying, end_leftovers
+from local_runner.secret_store import SecretStore
+from local_runner.supervisor import Supervisor
+
+START_SECONDS = 90.0
+MARK = "TANDEM_TEST_RUN"
+AFTER_STOP_SECONDS = 20.0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Pytest's own exit status."""
+    with own_run_dir() as run_dir, servers_for(run_dir) as (supervisor, amqp_url, database_url):
+        environment = {
+            **os.environ,
+            "AMQP_URL": amqp_url,
+            "DATABASE_URL": database_url,
+            MARK: str(run_dir.path),
+        }
+        environment.pop("RUN_DIR", None)
+        try:
+            return run_pytest(supervisor, arguments, environment)
+        finally:
+            end_what_tests_left(f"{MARK}={run_dir.path}")
+
+
+@contextlib.contextmanager
+def own_run_dir() -> Iterator[RunDir]:
+    """A folder for this process, removed at the end. Folders of test runs that were killed go as well."""
+    parent = Path(os.environ.get("RUN_DIR") or ROOT).absolute()
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(".run-test-*"):
+        if not Path("/proc", left.name.rpartition("-")[2]).exists():
+            remove_run_dir(RunDir(left))
+    run_dir = RunDir(parent / f".run-test-{os.getpid()}")
+    run_dir.path.mkdir(exist_ok=True)
+    try:
+        yield run_dir
+    finally:
+        remove_run_dir(run_dir)
+
+
+def remove_run_dir(run_dir: RunDir) -> None:
+    """Ends what still runs from the folder, then removes it with its servers' data."""
+    end_leftovers(run_dir)
+    for name in ("postgres", "rabbitmq"):
+        remove_folder(run_dir.path / name)
+    shutil.rmtree(run_dir.path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def servers_for(run_dir: RunDir) -> Iterator[tuple[Supervisor, str, str]]:
+    """A broker and a database server that run; their addresses."""
+    secrets = SecretStore(run_dir.path / "secrets.json")
+    supervisor = Supervisor(run_dir)
+    with (
+        throwaway_servers(run_dir, secrets, os.environ) as (broker, database),
+        supervisor.running(),
+    ):
+        start(supervisor, broker, database)
+        yield supervisor, broker.url, database.url
+
+
+def start(supervisor: Supervisor, broker: Server, database: Server) -> None:
+    """The broker first: it takes longest."""
+    print("Starting RabbitMQ and PostgreSQL for this run ...", flush=True)
+    for server in (broker, database):
+        server.prepare()
+        supervisor.start(server.specs())
+    supervisor.wait_for(database.is_ready, START_SECONDS, "PostgreSQL")
+    supervisor.wait_for(broker.is_ready, START_SECONDS, "RabbitMQ")
+    supervisor.started_up()
+
+
+def run_pytest(
+    supervisor: Supervisor, arguments: Sequence[str], environment: dict[str, str]
+) -> int:
+    """Pytest in the terminal's foreground: Ctrl-C reaches it directly, a SIGTERM is passed on."""
+    command = [sys.executable, "-m", "pytest", *map(from_here, arguments)]
+    pytest = subprocess.Popen(command, cwd=ROOT, env=environment)
+    try:
+        supervisor.wait_for(lambda: pytest.poll() is not None, float("inf"), "pytest")
+    except StopRequested:
+        stop(pytest)
+    return pytest.wait()
+
+
+def from_here(word: str) -> str:
+    """A path given from another working directory still means what it says; options stay as they are."""
+    path, separator, test = word.partition("::")
+    if word.startswith("-") or not Path(path).exists():
+        return word
+    return f"{Path(path).resolve()}{separator}{test}"
+
+
+def stop(pytest: subprocess.Popen[bytes]) -> None:
+    """Gives the tests time to tear down."""
+    pytest.send_signal(signal.SIGINT)
+    try:
+        pytest.wait(AFTER_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        pytest.kill()
+
+
+def end_what_tests_left(mark: str) -> None:
+    """Ends processes that tests started and that outlived them: first politely, so that they clean up."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + AFTER_STOP_SECONDS
+        for pid in carrying(mark):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+        while carrying(mark) and time.monotonic() < deadline:
+            time.sleep(0.1)
