@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from local_runner.accounts import remove_folder
 from local_runner.backing.choice import Backing, choose
 from local_runner.backing.containers import remove_volumes
+from local_runner.demo import ORGANIZATION_SLUG, OWNER_LOGIN
 from local_runner.errors import CannotStart, StopRequested
 from local_runner.places import SERVICES, RunDir, write_whole
 from local_runner.ports import free_port, is_free
@@ -26,8 +27,6 @@ from local_runner.supervisor import Supervisor
 from local_runner.system import Databases, System
 
 DEFAULT_PORT = 8080
-DEMO_ORGANIZATION = "northside-tutoring"
-DEMO_LOGIN = "olivia.hart@example.org"
 START_SECONDS = 90.0
 
 
@@ -200,8 +199,8 @@ def write_env(run_dir: RunDir, url: str, backing: Backing, password: str) -> Non
         "GATEWAY_URL": url,
         "AMQP_URL": backing.broker.url,
         "DATABASE_URL": backing.database.url,
-        "DEMO_ORGANIZATION": DEMO_ORGANIZATION,
-        "DEMO_LOGIN": DEMO_LOGIN,
+        "DEMO_ORGANIZATION": ORGANIZATION_SLUG,
+        "DEMO_LOGIN": OWNER_LOGIN,
         "DEMO_PASSWORD": password,
     }
     text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
@@ -213,9 +212,9 @@ def announce(run_dir: RunDir, url: str, password: str, seconds: float) -> None:
     say(f"Tandem is ready after {seconds:.0f} s.\n")
     say(f"  address       {url}")
     if run_dir.demo_mark.exists():
-        say(f"  sign in as    {DEMO_LOGIN}")
+        say(f"  sign in as    {OWNER_LOGIN}")
         say(f"  password      {password}")
-        say(f"  organization  {DEMO_ORGANIZATION}")
+        say(f"  organization  {ORGANIZATION_SLUG}")
     say(f"  all settings  {run_dir.env_file}\n\nCtrl-C stops everything; the data stays.")
 
 
