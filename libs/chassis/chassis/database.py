@@ -6,23 +6,23 @@ organization by row level security.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from psycopg2 import errorcodes
 from sqlalchemy import event as sa_event
-from sqlalchemy.engine import Connection, CursorResult, Engine, Result
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from chassis import context, plumbing
-from chassis.context import Operation
-from chassis.errors import Conflict, Invalid, Unavailable
-from chassis.events import Event
+from chassis import plumbing
+from chassis.errors import Unavailable
+from chassis.scope import SYSTEM, Scope, scope_statement
+from chassis.unit_of_work import UnitOfWork
+
+__all__ = ["SYSTEM", "Contention", "Database", "UnitOfWork", "constraint_of"]
 
 # Milliseconds. A statement must end before the caller's deadline; a transaction that forgets itself is ended.
 SESSION_OPTIONS = (
@@ -32,14 +32,6 @@ SESSION_OPTIONS = (
 
 CONTENTION_CODES = frozenset({errorcodes.DEADLOCK_DETECTED, errorcodes.SERIALIZATION_FAILURE})
 TIMEOUT_CODES = frozenset({errorcodes.QUERY_CANCELED, errorcodes.LOCK_NOT_AVAILABLE})
-
-
-class System:
-    """The scope of work that belongs to no single organization, such as the outbox relay."""
-
-
-SYSTEM: Final = System()
-Scope = uuid.UUID | System
 
 
 class Contention(Exception):
@@ -54,6 +46,8 @@ class Database:
         self.after_commit: Callable[[], None] = lambda: None
         self.engine: Engine = sa.create_engine(
             url,
+            # Transactions begin and end in the text of our own statements: see UnitOfWork.
+            isolation_level="AUTOCOMMIT",
             pool_size=connections,
             max_overflow=4,
             pool_timeout=3,
@@ -73,27 +67,17 @@ class Database:
 
         Raises Unavailable when the database does not answer, Contention when the work may be run again.
         """
-        with translated_errors():
-            connection = self._begin(scope)
+        with translated_errors(), self.engine.connect() as connection:
             uow = UnitOfWork(self, connection, scope)
             try:
                 yield uow
+            except DBAPIError as error:
+                if error.connection_invalidated and not uow.has_begun:
+                    # A pooled connection that died meanwhile; nothing was done yet, so a fresh one will do.
+                    raise Contention from error
+                raise
             finally:
                 uow.close()
-
-    def _begin(self, scope: Scope) -> Connection:
-        """Opens the transaction; its first statement also finds out whether the pooled connection still lives."""
-        connection = self.engine.connect()
-        try:
-            set_scope(connection, scope)
-        except DBAPIError as error:
-            connection.close()
-            if not error.connection_invalidated:
-                raise
-            self.engine.dispose()
-            connection = self.engine.connect()
-            set_scope(connection, scope)
-        return connection
 
     def one_shot(self, scope: Scope, sql: str, parameters: dict[str, Any]) -> Any:
         """The rows of one SELECT in one round trip, confined to the scope. For the hottest reads.
@@ -107,161 +91,19 @@ class Database:
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
-                self.engine.dispose()
                 return self._one_shot(scope, sql, parameters)
 
     def _one_shot(self, scope: Scope, sql: str, parameters: dict[str, Any]) -> Any:
-        name, value = scope_setting(scope)
-        scoped = "SELECT set_config(%(_scope)s, %(_scope_value)s, true); " + sql
-        with self._autocommit.connect() as connection:
-            bound = {**parameters, "_scope": name, "_scope_value": value}
-            return connection.exec_driver_sql(scoped, bound).all()
-
-    @property
-    def _autocommit(self) -> Engine:
-        return self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with self.engine.connect() as connection:
+            return connection.exec_driver_sql(f"{scope_statement(scope)}; {sql}", parameters).all()
 
     def ping(self) -> None:
         """Returns when the database answers; Unavailable otherwise."""
-        with self.unit_of_work(SYSTEM):
-            pass
+        self.one_shot(SYSTEM, "SELECT 1", {})
 
     def close(self) -> None:
         """Closes the pooled connections."""
         self.engine.dispose()
-
-
-def set_scope(connection: Connection, scope: Scope) -> None:
-    """Tells row level security whose rows the transaction may see; nothing set means none."""
-    name, value = scope_setting(scope)
-    connection.exec_driver_sql(
-        "SELECT set_config(%(name)s, %(value)s, true)", {"name": name, "value": value}
-    )
-
-
-def scope_setting(scope: Scope) -> tuple[str, str]:
-    """The setting that the row level security policies read, and its value for `scope`."""
-    if isinstance(scope, System):
-        return "app.system", "on"
-    return "app.organization_id", str(scope)
-
-
-class UnitOfWork:
-    """One open transaction. Reading needs no commit."""
-
-    def __init__(self, database: Database, connection: Connection, scope: Scope) -> None:
-        self._database = database
-        self.connection = connection
-        self.scope = scope
-        self._has_events = False
-
-    @property
-    def organization_id(self) -> uuid.UUID:
-        """The organization this transaction is confined to."""
-        if isinstance(self.scope, System):
-            raise LookupError("a system-wide unit of work belongs to no organization")
-        return self.scope
-
-    def execute(self, statement: Any, parameters: Any = None) -> Result[Any]:
-        """Runs a SQLAlchemy Core statement."""
-        return self.connection.execute(statement, parameters)
-
-    def rows_of(self, statement: Any, parameters: Any = None) -> CursorResult[Any]:
-        """As `execute`, typed for statements whose `rowcount` matters."""
-        return self.connection.execute(statement, parameters)
-
-    def lock(self, *keys: str) -> None:
-        """Takes transaction-level advisory locks, always in one order, so that no two callers can deadlock."""
-        for key in sorted(set(keys)):
-            self.connection.exec_driver_sql(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))", {"key": key}
-            )
-
-    def publish(
-        self,
-        name: str,
-        *,
-        subject: str,
-        data: dict[str, Any],
-        organization_id: uuid.UUID | None = None,
-    ) -> Event:
-        """Stores an event in this transaction; the relay sends it after the commit. `data` must be plain JSON.
-
-        Order is kept per subject as far as writers of a subject serialize (lock its row first).
-        """
-        caller = context.current_or_none()
-        event = Event(
-            id=uuid.uuid4(),
-            source=self._database.service,
-            name=name,
-            time=datetime.now(UTC),
-            subject=subject,
-            organization_id=organization_id or self.organization_id,
-            data=data,
-            traceparent=caller.traceparent if caller else "",
-        )
-        self.connection.execute(
-            plumbing.outbox.insert(),
-            {
-                "event_id": event.id,
-                "organization_id": event.organization_id,
-                "name": name,
-                "subject": subject,
-                "body": event.encode(),
-            },
-        )
-        self._has_events = True
-        return event
-
-    def is_first_delivery(self, event: Event, handler: str) -> bool:
-        """Notes that `handler` applies this event now. False when it already did: then do nothing."""
-        statement = plumbing.insert_inbox_entry
-        result = self.rows_of(statement, {"event_id": event.id, "handler": handler})
-        return result.rowcount == 1
-
-    def replay(self, operation: Operation) -> Any | None:
-        """The stored result if `operation` was done before, else None. Call it before anything else.
-
-        Raises Invalid `idempotency.key_reused` for other arguments under the same id, and Conflict
-        `idempotency.in_progress` while the first is still running.
-        """
-        row = self.connection.execute(
-            plumbing.find_operation, {"id": operation.id, "key": str(operation.id)}
-        ).one()
-        if not row.locked:
-            raise Conflict("idempotency.in_progress", "The first request with this key still runs.")
-        if row.fingerprint is None:
-            return None
-        if row.fingerprint != operation.fingerprint:
-            raise Invalid(
-                "idempotency.key_reused", "This Idempotency-Key was used with another request."
-            )
-        if caller := context.current_or_none():
-            caller.replayed = True
-        return row.result["value"]
-
-    def record(self, operation: Operation, result: Any) -> None:
-        """Stores an operation's result (plain JSON) in this transaction, for `replay`."""
-        scope = None if isinstance(self.scope, System) else self.scope
-        self.connection.execute(
-            plumbing.operations.insert(),
-            {
-                "id": operation.id,
-                "organization_id": scope,
-                "fingerprint": operation.fingerprint,
-                "result": {"value": result},
-            },
-        )
-
-    def commit(self) -> None:
-        """Makes it all stand."""
-        self.connection.commit()
-        if self._has_events:
-            self._database.after_commit()
-
-    def close(self) -> None:
-        """Gives the connection back; what was not committed is undone."""
-        self.connection.close()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = sa.MetaData()
 OPERATIONS_KEY: Final = "operations_pkey"
@@ -59,21 +59,33 @@ operations = sa.Table(
 # Tables whose rows belong to one organization and are confined by row level security.
 TENANT_TABLES: Final = ("outbox", "operations")
 
-insert_inbox_entry = insert(inbox).on_conflict_do_nothing()
+INSERT_INBOX_ENTRY: Final = """
+    INSERT INTO inbox (event_id, handler) VALUES (%(event_id)s, %(handler)s) ON CONFLICT DO NOTHING
+"""
 
 # One round trip for both: is another transaction busy with this operation, and was it done before? The snapshot is
-# older than the lock, so a result stored in between is missed here and found by the primary key at `record`.
-find_operation = (
-    sa.text(
-        """
-    SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 1)) AS locked,
+# older than the lock, so a result stored in between is missed here and found by the primary key at the commit.
+FIND_OPERATION: Final = """
+    SELECT pg_try_advisory_xact_lock(hashtextextended(%(id)s, 1)) AS locked,
            operations.fingerprint, operations.result
-      FROM (SELECT 1) AS always LEFT JOIN operations ON operations.id = :id
-    """
-    )
-    .columns(sa.column("locked", sa.Boolean), operations.c.fingerprint, operations.c.result)
-    .bindparams(sa.bindparam("id", type_=sa.Uuid))
+      FROM (SELECT 1) AS always LEFT JOIN operations ON operations.id = %(id)s::uuid
+"""
+
+INSERT_OPERATION: Final = (
+    "INSERT INTO operations (id, organization_id, fingerprint, result) VALUES (%s, %s, %s, %s)"
 )
+
+TAKE_LOCKS: Final = """
+    SELECT pg_advisory_xact_lock(key)
+      FROM (SELECT hashtextextended(name, 0) AS key FROM unnest(%(keys)s) AS name ORDER BY 1) AS ordered
+"""
+
+
+def insert_events(count: int) -> str:
+    """An INSERT of that many outbox rows, in the order of their publication."""
+    row = "(%s, %s, %s, %s, %s)"
+    rows = ", ".join([row] * count)
+    return f"INSERT INTO outbox (event_id, organization_id, name, subject, body) VALUES {rows}"  # noqa: S608
 
 
 def add_to(target: sa.MetaData) -> None:

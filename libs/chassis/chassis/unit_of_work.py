@@ -1,0 +1,201 @@
+"""One transaction of a service: the state change, its events, its operation and its inbox entry.
+
+Round trips are what a transaction costs, so its plumbing rides on the others' backs: BEGIN and the tenant setting are
+sent in front of the first statement, events, operation and COMMIT together as the last.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import event as sa_event
+from sqlalchemy.engine import Connection, CursorResult, Engine, Result
+from sqlalchemy.exc import DBAPIError
+
+from chassis import context, plumbing
+from chassis.context import Operation
+from chassis.errors import Conflict, Invalid
+from chassis.events import Event
+from chassis.scope import Scope, System, scope_statement
+
+if TYPE_CHECKING:
+    from chassis.database import Database
+
+PREAMBLE = "tandem_preamble"
+
+
+class UnitOfWork:
+    """One transaction, opened by its first statement. Reading needs no commit."""
+
+    def __init__(self, database: Database, connection: Connection, scope: Scope) -> None:
+        self._database = database
+        self.connection = connection
+        self.scope = scope
+        self._events: list[Event] = []
+        self._operation: tuple[Operation, Any] | None = None
+        self._is_committed = False
+        self._info = connection.info
+        self._info[PREAMBLE] = f"BEGIN; {scope_statement(scope)}; "
+
+    @property
+    def organization_id(self) -> uuid.UUID:
+        """The organization this transaction is confined to."""
+        if isinstance(self.scope, System):
+            raise LookupError("a system-wide unit of work belongs to no organization")
+        return self.scope
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a statement got through."""
+        return not self.connection.invalidated and PREAMBLE not in self._info
+
+    def execute(self, statement: Any, parameters: Any = None) -> Result[Any]:
+        """Runs a SQLAlchemy Core statement."""
+        return self.connection.execute(statement, parameters)
+
+    def rows_of(self, statement: Any, parameters: Any = None) -> CursorResult[Any]:
+        """As `execute`, typed for statements whose `rowcount` matters."""
+        return self.connection.execute(statement, parameters)
+
+    def cursor(self) -> Any:
+        """A psycopg2 cursor inside this transaction, for `execute_values`."""
+        preamble = self._info.pop(PREAMBLE, None)
+        cursor = self.connection.connection.cursor()
+        if preamble is not None:
+            cursor.execute(preamble)
+        return cursor
+
+    def lock(self, *keys: str) -> None:
+        """Takes transaction-level advisory locks in one order for all callers, so that no two can deadlock."""
+        self.connection.exec_driver_sql(plumbing.TAKE_LOCKS, {"keys": sorted(set(keys))})
+
+    def publish(
+        self,
+        name: str,
+        *,
+        subject: str,
+        data: dict[str, Any],
+        organization_id: uuid.UUID | None = None,
+    ) -> Event:
+        """Stores an event with the commit; the relay sends it after that. `data` must be plain JSON.
+
+        Order is kept per subject as far as writers of a subject serialize (lock its row first).
+        """
+        caller = context.current_or_none()
+        event = Event(
+            id=uuid.uuid4(),
+            source=self._database.service,
+            name=name,
+            time=datetime.now(UTC),
+            subject=subject,
+            organization_id=organization_id or self.organization_id,
+            data=data,
+            traceparent=caller.traceparent if caller else "",
+        )
+        self._events.append(event)
+        return event
+
+    def is_first_delivery(self, event: Event, handler: str) -> bool:
+        """Notes that `handler` applies this event now. False when it already did: then do nothing."""
+        parameters = {"event_id": str(event.id), "handler": handler}
+        result = self.connection.exec_driver_sql(plumbing.INSERT_INBOX_ENTRY, parameters)
+        return result.rowcount == 1
+
+    def replay(self, operation: Operation) -> Any | None:
+        """The stored result if `operation` was done before, else None. Call it before anything else.
+
+        Raises Invalid `idempotency.key_reused` for other arguments under the same id, and Conflict
+        `idempotency.in_progress` while the first is still running.
+        """
+        parameters = {"id": str(operation.id)}
+        row = self.connection.exec_driver_sql(plumbing.FIND_OPERATION, parameters).one()
+        if not row.locked:
+            raise Conflict("idempotency.in_progress", "The first request with this key still runs.")
+        if row.fingerprint is None:
+            return None
+        if row.fingerprint != operation.fingerprint:
+            raise Invalid(
+                "idempotency.key_reused", "This Idempotency-Key was used with another request."
+            )
+        if caller := context.current_or_none():
+            caller.replayed = True
+        return row.result["value"]
+
+    def record(self, operation: Operation, result: Any) -> None:
+        """Stores an operation's result (plain JSON) with the commit, for `replay`."""
+        self._operation = (operation, result)
+
+    def commit(self) -> None:
+        """Makes it all stand."""
+        statements, parameters = self._closing_statements()
+        self.connection.exec_driver_sql("; ".join([*statements, "COMMIT"]), parameters)
+        self._is_committed = True
+        if self._events:
+            self._database.after_commit()
+
+    def _closing_statements(self) -> tuple[list[str], tuple[Any, ...]]:
+        statements: list[str] = []
+        parameters: list[Any] = []
+        if self._events:
+            statements.append(plumbing.insert_events(len(self._events)))
+            for event in self._events:
+                parameters += outbox_row(event)
+        if self._operation is not None:
+            statements.append(plumbing.INSERT_OPERATION)
+            parameters += operation_row(*self._operation, self.scope)
+        return statements, tuple(parameters)
+
+    def close(self) -> None:
+        """Undoes what was not committed."""
+        if self._is_committed or not self.has_begun:
+            self._info.pop(PREAMBLE, None)
+            return
+        try:
+            self.connection.exec_driver_sql("ROLLBACK")
+        except DBAPIError:
+            # Whatever state it is in, it must not go back to the pool.
+            self.connection.invalidate()
+
+
+def outbox_row(event: Event) -> Sequence[Any]:
+    """The parameters of one row for `plumbing.insert_events`."""
+    return (
+        str(event.id),
+        str(event.organization_id),
+        event.name,
+        event.subject,
+        event.encode(),
+    )
+
+
+def operation_row(operation: Operation, result: Any, scope: Scope) -> Sequence[Any]:
+    """The parameters for `plumbing.INSERT_OPERATION`."""
+    return (
+        str(operation.id),
+        None if isinstance(scope, System) else str(scope),
+        operation.fingerprint,
+        orjson.dumps({"value": result}).decode(),
+    )
+
+
+@sa_event.listens_for(Engine, "before_cursor_execute", retval=True)
+def open_transaction(
+    connection: Connection,
+    cursor: Any,
+    statement: str,
+    parameters: Any,
+    _context: Any,
+    executemany: bool,
+) -> tuple[str, Any]:
+    """Sends BEGIN and the tenant setting in front of a unit of work's first statement, in the same round trip."""
+    preamble = connection.info.pop(PREAMBLE, None)
+    if preamble is None:
+        return statement, parameters
+    if executemany:
+        cursor.execute(preamble)
+        return statement, parameters
+    return preamble + statement, parameters
