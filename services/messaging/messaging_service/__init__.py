@@ -1,0 +1,1 @@
+"""Conversations between an instructor and a student who are assigned to each other."""
