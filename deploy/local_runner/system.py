@@ -13,7 +13,7 @@ from local_runner.ports import free_port
 from local_runner.processes import Spec
 from local_runner.secret_store import SecretStore
 
-GRACE_SECONDS = 8.0
+GRACE_SECONDS = 8
 NOT_INHERITED = {
     "DATABASE_URL",
     "AMQP_URL",
@@ -82,7 +82,6 @@ class System:
             HTTP_HOST="127.0.0.1",
             HTTP_PORT=str(port),
             SERVICE_INSTANCE=name,
-            GRACE_SECONDS=str(GRACE_SECONDS),
         )
         if service == "identity":
             environment["TOKEN_SECRET"] = self._databases.secrets.get("token_secret")
@@ -101,4 +100,5 @@ class System:
     def _environment(self, **own: str) -> dict[str, str]:
         """Settings that the person gave pass through; addresses and secrets go only where they are used."""
         inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-        return {"LOG_LEVEL": "INFO", **inherited, "AMQP_URL": self._amqp_url, **own}
+        defaults = {"LOG_LEVEL": "INFO", "GRACE_SECONDS": str(GRACE_SECONDS)}
+        return {**defaults, **inherited, "AMQP_URL": self._amqp_url, **own}
