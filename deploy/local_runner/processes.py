@@ -121,7 +121,7 @@ def end_leftovers(run_dir: RunDir) -> None:
         if text.isdigit() and belongs_to(int(text), run_dir):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(int(text), signal.SIGKILL)
-            wait_until_gone(int(text))
+            wait_until_gone(int(text), run_dir)
         pid_file.unlink(missing_ok=True)
 
 
@@ -145,8 +145,8 @@ def carrying(assignment: str) -> list[int]:
     return [pid for pid in numbers if pid != os.getpid() and has_variable(pid, assignment)]
 
 
-def wait_until_gone(pid: int, seconds: float = 5.0) -> None:
+def wait_until_gone(pid: int, run_dir: RunDir, seconds: float = 5.0) -> None:
     """Waits for a process that is nobody's child any more."""
     deadline = time.monotonic() + seconds
-    while Path(f"/proc/{pid}/environ").exists() and time.monotonic() < deadline:
+    while belongs_to(pid, run_dir) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -1,0 +1,106 @@
+"""bin/run's command line and the addresses it derives."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+from pathlib import Path
+
+import pytest
+
+from local_runner.backing.choice import given
+from local_runner.errors import CannotStart
+from local_runner.migrate import read_env
+from local_runner.places import SERVICES, RunDir
+from local_runner.run import alone, gateway_port, parse
+from local_runner.secret_store import SecretStore
+from local_runner.system import Databases, System
+
+
+def test_every_service_runs_once_unless_scaled() -> None:
+    copies = parse(["--scale", "booking=3", "--scale", "assignment=0"]).copies
+
+    assert copies == dict.fromkeys(SERVICES, 1) | {"booking": 3, "assignment": 0}
+
+
+@pytest.mark.parametrize("words", ["booking", "booking=x", "billing=2", "booking=-1"])
+def test_a_scale_that_makes_no_sense_is_refused(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--scale", words])
+    assert "is not NAME=N" in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_refused_before_anything_starts() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        pytest.raises(CannotStart, match="is in use"),
+    ):
+        gateway_port(server.getsockname()[1])
+
+
+def test_port_zero_takes_a_free_one() -> None:
+    assert gateway_port(0) > 0
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    run_dir = RunDir(tmp_path)
+    with (
+        alone(run_dir),
+        pytest.raises(CannotStart, match="in use by a running bin/run"),
+        alone(run_dir),
+    ):
+        pass
+
+
+def databases(tmp_path: Path, prefix: str = "") -> Databases:
+    admin = "postgresql://postgres:pw@db.internal:5433/postgres?sslmode=require"
+    return Databases(admin, SecretStore(tmp_path / "secrets.json"), prefix)
+
+
+def test_each_service_has_its_own_database_and_roles(tmp_path: Path) -> None:
+    url = databases(tmp_path).url("booking", "app")
+
+    assert url.startswith("postgresql://booking_app:")
+    assert url.endswith("@db.internal:5433/booking?sslmode=require")
+
+
+def test_a_prefix_keeps_two_systems_on_one_server_apart(tmp_path: Path) -> None:
+    url = databases(tmp_path, "t1_").url("booking", "owner")
+
+    assert url.startswith("postgresql://t1_booking_owner:")
+    assert "/t1_booking?" in url
+
+
+def test_secrets_and_addresses_go_only_to_the_process_that_needs_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://superuser:secret@db/postgres")
+    system = System(RunDir(tmp_path), databases(tmp_path), "amqp://broker")
+    specs = {spec.name: spec for spec in system.services(dict.fromkeys(SERVICES, 1))}
+
+    assert "TOKEN_SECRET" in specs["identity.1"].environment
+    assert "TOKEN_SECRET" not in specs["booking.1"].environment
+    assert "superuser" not in specs["booking.1"].environment["DATABASE_URL"]
+    assert "DATABASE_URL" not in system.gateway(8080).environment
+
+
+def test_an_address_in_sqlalchemys_form_is_understood() -> None:
+    server = given({"DATABASE_URL": "postgresql+psycopg2://u:p@h/d"}, "DATABASE_URL")
+
+    assert server is not None
+    assert server.url == "postgresql://u:p@h/d"
+
+
+def test_no_address_means_that_a_server_has_to_be_found() -> None:
+    assert given({}, "AMQP_URL") is None
+    assert given({"AMQP_URL": ""}, "AMQP_URL") is None
+
+
+def test_the_env_file_is_read_back(tmp_path: Path) -> None:
+    run_dir = RunDir(tmp_path)
+    run_dir.env_file.write_text(f"AMQP_URL={shlex.quote('amqp://u:p&x@h//')}\nDEMO_LOGIN=a@b\n")
+
+    assert read_env(run_dir) == {"AMQP_URL": "amqp://u:p&x@h//", "DEMO_LOGIN": "a@b"}
+    assert read_env(RunDir(tmp_path / "nothing")) == {}

@@ -1,0 +1,210 @@
+"""The supervisor, with small shell commands as its processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local_runner.errors import CannotStart, StopRequested
+from local_runner.places import RunDir
+from local_runner.processes import Spec, carrying, end_leftovers, pause_before
+from local_runner.supervisor import Supervisor
+
+ENVIRONMENT = {"PATH": os.environ["PATH"]}
+
+
+def shell(name: str, script: str, grace: float = 5.0) -> Spec:
+    return Spec(name, ("sh", "-c", script), ENVIRONMENT, grace=grace)
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> RunDir:
+    return RunDir(tmp_path)
+
+
+@pytest.fixture
+def supervisor(run_dir: RunDir) -> Iterator[Supervisor]:
+    """Running; the signal handlers of the test run are put back afterwards."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+    before = {number: signal.getsignal(number) for number in numbers}
+    supervisor = Supervisor(run_dir)
+    try:
+        with supervisor.running():
+            yield supervisor
+    finally:
+        signal.set_wakeup_fd(-1)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def pid_of(run_dir: RunDir, name: str) -> int:
+    return int(run_dir.pid_file(name).read_text())
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs; one that has ended may wait for its parent's attention."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def changed(run_dir: RunDir, name: str, old: int) -> Callable[[], bool]:
+    return lambda: pid_of(run_dir, name) != old
+
+
+def test_what_is_killed_is_restarted_at_once_under_a_new_pid(
+    supervisor: Supervisor, run_dir: RunDir
+) -> None:
+    supervisor.start([shell("booking.1", "exec sleep 60")])
+    supervisor.started_up()
+    old = pid_of(run_dir, "booking.1")
+
+    os.kill(old, signal.SIGKILL)
+    began = time.monotonic()
+    supervisor.wait_for(changed(run_dir, "booking.1", old), 5, "restart")
+
+    assert time.monotonic() - began < 0.5
+    assert is_alive(pid_of(run_dir, "booking.1"))
+
+
+def test_what_a_dead_process_leaves_behind_ends_before_its_restart(
+    supervisor: Supervisor, run_dir: RunDir
+) -> None:
+    script = f"sleep 61 & echo $! >{run_dir.path}/worker; exec sleep 60"
+    supervisor.start([shell("gateway", script)])
+    supervisor.started_up()
+    supervisor.wait_for((run_dir.path / "worker").exists, 5, "worker")
+    old, worker = pid_of(run_dir, "gateway"), int((run_dir.path / "worker").read_text())
+
+    os.kill(old, signal.SIGKILL)
+    supervisor.wait_for(changed(run_dir, "gateway", old), 5, "restart")
+
+    supervisor.wait_for(lambda: not is_alive(worker), 5, "end of the worker")
+
+
+def test_a_process_that_dies_at_start_ends_the_start_with_its_last_words(
+    supervisor: Supervisor,
+) -> None:
+    supervisor.start([shell("identity.1", "echo no database; exit 3")])
+
+    with pytest.raises(CannotStart, match=r"identity.1 ended with status 3.*\n.*no database"):
+        supervisor.wait_for(lambda: False, 20, "never")
+
+
+def test_a_failed_job_is_named_with_its_last_words(supervisor: Supervisor) -> None:
+    jobs = [shell("prepare-a", "true"), shell("prepare-b", "echo table is missing; exit 1")]
+
+    with pytest.raises(CannotStart, match=r"prepare-b ended with status 1(.|\n)*table is missing"):
+        supervisor.run_to_end(jobs, 10)
+
+
+def test_a_job_that_takes_too_long_is_ended(supervisor: Supervisor, run_dir: RunDir) -> None:
+    with pytest.raises(CannotStart, match="not ready after"):
+        supervisor.run_to_end([shell("slow", f"echo $$ >{run_dir.path}/pid; sleep 60")], 0.5)
+
+    slow = int((run_dir.path / "pid").read_text())
+    supervisor.wait_for(lambda: not is_alive(slow), 5, "end of the job")
+
+
+def test_a_signal_asks_to_stop(supervisor: Supervisor) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(StopRequested):
+        supervisor.wait_for(lambda: False, 5, "never")
+
+
+def test_the_last_started_is_stopped_first_and_nothing_is_left(tmp_path: Path) -> None:
+    script = f"""
+from local_runner.places import RunDir
+from local_runner.processes import Spec
+from local_runner.supervisor import Supervisor
+from pathlib import Path
+run_dir = RunDir(Path({str(tmp_path)!r}))
+supervisor = Supervisor(run_dir)
+def spec(name):
+    trap = "trap 'echo " + name + " >>{tmp_path}/order; exit' TERM; touch {tmp_path}/" + name
+    text = trap + "; while :; do sleep 0.05; done"
+    return Spec(name, ("sh", "-c", text), {{"PATH": "/usr/bin:/bin"}})
+with supervisor.running():
+    for name in ("postgres", "booking", "gateway"):
+        supervisor.start([spec(name)])
+    supervisor.wait_for(lambda: all((run_dir.path / n).exists() for n in ("postgres", "booking", "gateway")), 10, "all")
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+
+    assert (tmp_path / "order").read_text().split() == ["gateway", "booking", "postgres"]
+    assert not list(tmp_path.glob("*.pid"))
+    assert not carrying(f"TANDEM_RUN_DIR={tmp_path}")
+
+
+def test_what_does_not_listen_is_killed_after_its_grace(run_dir: RunDir) -> None:
+    script = f"""
+from local_runner.places import RunDir
+from local_runner.processes import Spec
+from local_runner.supervisor import Supervisor
+from pathlib import Path
+run_dir = RunDir(Path({str(run_dir.path)!r}))
+supervisor = Supervisor(run_dir)
+with supervisor.running():
+    text = "trap '' TERM; touch {run_dir.path}/up; while :; do sleep 0.05; done"
+    supervisor.start([Spec("deaf", ("sh", "-c", text), {{"PATH": "/usr/bin:/bin"}}, grace=0.3)])
+    supervisor.wait_for((run_dir.path / "up").exists, 10, "up")
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+
+    assert not carrying(f"TANDEM_RUN_DIR={run_dir.path}")
+
+
+def test_children_die_with_a_runner_that_is_killed(run_dir: RunDir) -> None:
+    script = f"""
+import os, signal
+from local_runner.places import RunDir
+from local_runner.processes import Spec
+from local_runner.supervisor import Supervisor
+from pathlib import Path
+run_dir = RunDir(Path({str(run_dir.path)!r}))
+supervisor = Supervisor(run_dir)
+with supervisor.running():
+    text = "touch {run_dir.path}/up; exec sleep 60"
+    supervisor.start([Spec("booking.1", ("sh", "-c", text), {{"PATH": "/usr/bin:/bin"}})])
+    supervisor.wait_for((run_dir.path / "up").exists, 10, "up")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", script], check=False, timeout=30)
+
+    deadline = time.monotonic() + 5
+    while carrying(f"TANDEM_RUN_DIR={run_dir.path}") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not carrying(f"TANDEM_RUN_DIR={run_dir.path}")
+
+
+def test_leftovers_of_a_killed_runner_are_ended_but_a_stranger_with_the_same_pid_is_not(
+    run_dir: RunDir,
+) -> None:
+    mark = {**ENVIRONMENT, "TANDEM_RUN_DIR": str(run_dir.path)}
+    ours = subprocess.Popen(["sleep", "60"], env=mark, start_new_session=True)
+    stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    run_dir.pid_file("booking.1").write_text(f"{ours.pid}\n")
+    run_dir.pid_file("booking.2").write_text(f"{stranger.pid}\n")
+    try:
+        end_leftovers(run_dir)
+
+        assert ours.wait(5) == -signal.SIGKILL
+        assert stranger.poll() is None
+        assert not list(run_dir.path.glob("*.pid"))
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_pauses_between_restarts_grow_to_a_limit() -> None:
+    assert [pause_before(attempt) for attempt in range(1, 8)] == [0, 0.5, 1, 2, 4, 5, 5]
