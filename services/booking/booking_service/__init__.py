@@ -1,0 +1,1 @@
+"""Sessions of an instructor with a student: booked, moved, confirmed, ended; never two at once."""

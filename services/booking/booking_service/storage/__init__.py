@@ -1,0 +1,30 @@
+"""Booking's tables and the statements on them; each names its organization, although row level security does too."""
+
+from booking_service.storage.replicas import store_organization, store_participants
+from booking_service.storage.schedules import (
+    insert_session,
+    lock_pair_and_read_facts,
+    require_free,
+    update_session,
+)
+from booking_service.storage.sessions import (
+    count_future_sessions,
+    future_sessions_of_pairs,
+    list_sessions,
+    read_session,
+)
+from booking_service.storage.tables import metadata
+
+__all__ = [
+    "count_future_sessions",
+    "future_sessions_of_pairs",
+    "insert_session",
+    "list_sessions",
+    "lock_pair_and_read_facts",
+    "metadata",
+    "read_session",
+    "require_free",
+    "store_organization",
+    "store_participants",
+    "update_session",
+]

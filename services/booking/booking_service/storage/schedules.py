@@ -1,0 +1,194 @@
+"""The writing side: who writes a session's time first takes the advisory locks of its two people, in one order.
+
+Two bookings of one person then wait for each other instead of deadlocking on the exclusion constraints, and the query
+for what is in the way can trust what it sees, also of sessions that overlap on purpose.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from booking_service.domain import Facts, Organization, Participant, Session
+from booking_service.errors import SessionConflict
+from booking_service.storage.sessions import SESSION_COLUMNS
+from booking_service.storage.tables import sessions
+from chassis.database import UnitOfWork, constraint_of
+from chassis.fields import rfc3339
+
+EXCLUSION_CONSTRAINTS: Final = frozenset({"sessions_instructor_free", "sessions_student_free"})
+
+# Three statements in one round trip. Each sees what was committed when it starts, so what follows the locks sees all
+# that their former holders did; one statement with the locks inside would look at the past.
+LOCK_AND_READ_FACTS: Final = """
+SELECT pg_advisory_xact_lock(hashtextextended(%(first)s, 0));
+SELECT pg_advisory_xact_lock(hashtextextended(%(second)s, 0));
+SELECT o.time_zone, o.conflict_policy, o.students_may_book,
+       i.roles AS instructor_roles, i.status AS instructor_status,
+       s.roles AS student_roles, s.status AS student_status
+  FROM (SELECT %(organization_id)s::uuid AS id) AS own
+  LEFT JOIN organizations o ON o.organization_id = own.id
+  LEFT JOIN participants i ON i.organization_id = own.id AND i.id = %(instructor_id)s::uuid
+  LEFT JOIN participants s ON s.organization_id = own.id AND s.id = %(student_id)s::uuid
+"""
+
+MOST_CONFLICTS: Final = 20
+
+
+def _clashes_of(person: str) -> str:
+    """What is in the way of a session, by the index on start: no session is longer than 12 hours."""
+    return f"""
+        (SELECT id, starts_at, ends_at, '{person}' AS who
+           FROM sessions
+          WHERE organization_id = :organization_id AND {person}_id = :{person}_id
+            AND starts_at < :ends_at AND starts_at > :starts_at - interval '720 minutes'
+            AND ends_at > :starts_at AND status <> 'cancelled' AND id <> :id
+          ORDER BY starts_at, id LIMIT {MOST_CONFLICTS})
+    """  # noqa: S608 - the person is one of two literals below
+
+
+CLASHES_SQL: Final = _clashes_of("instructor") + " UNION ALL " + _clashes_of("student")
+SLOT_PARAMETERS: Final = (
+    sa.bindparam("organization_id", type_=sa.Uuid),
+    sa.bindparam("id", type_=sa.Uuid),
+    sa.bindparam("instructor_id", type_=sa.Uuid),
+    sa.bindparam("student_id", type_=sa.Uuid),
+)
+CLASHES: Final = sa.text(CLASHES_SQL).bindparams(*SLOT_PARAMETERS)
+
+_names = ("organization_id", *(column.name for column in SESSION_COLUMNS))
+INSERT_UNLESS_CLASHING: Final = sa.text(
+    f"""
+    WITH clashes AS MATERIALIZED (
+        SELECT * FROM ({CLASHES_SQL}) AS found WHERE NOT :allow_overlap
+    ), stored AS (
+        INSERT INTO sessions ({", ".join(_names)})
+        SELECT {", ".join(f":{name}" for name in _names)} WHERE NOT EXISTS (SELECT FROM clashes)
+    )
+    SELECT EXISTS (
+               SELECT FROM sessions
+                WHERE organization_id = :organization_id AND instructor_id = :instructor_id
+                  AND student_id = :student_id AND booked_by_admin
+           ) AS pair_booked_before,
+           clashes.*
+      FROM (SELECT) AS always LEFT JOIN clashes ON true
+    """  # noqa: S608 - column names of ours
+).bindparams(*(sa.bindparam(name, type_=sessions.c[name].type) for name in _names))
+
+CHANGEABLE: Final = (
+    "starts_at",
+    "ends_at",
+    "time_zone",
+    "wall_clock",
+    "status",
+    "title",
+    "notes",
+    "location",
+    "allow_overlap",
+    "booked_by_admin",
+    "reason",
+    "updated_at",
+    "version",
+)
+UPDATE: Final = (
+    sessions.update()
+    .where(
+        sessions.c.organization_id == sa.bindparam("own_organization"),
+        sessions.c.id == sa.bindparam("session_id"),
+    )
+    .values({name: sa.bindparam(name) for name in CHANGEABLE})
+)
+
+
+def lock_pair_and_read_facts(
+    uow: UnitOfWork, instructor_id: uuid.UUID, student_id: uuid.UUID
+) -> Facts:
+    """Holds both schedules until the transaction ends; what the replicas know of the pair and its organization."""
+    organization_id = str(uow.organization_id)
+    first, second = sorted(
+        f"schedule:{organization_id}:{person}" for person in (instructor_id, student_id)
+    )
+    row = uow.connection.exec_driver_sql(
+        LOCK_AND_READ_FACTS,
+        {
+            "first": first,
+            "second": second,
+            "organization_id": organization_id,
+            "instructor_id": str(instructor_id),
+            "student_id": str(student_id),
+        },
+    ).one()
+    return Facts(
+        organization=Organization(row.time_zone, row.conflict_policy, row.students_may_book)
+        if row.time_zone is not None
+        else None,
+        instructor=_participant(row.instructor_roles, row.instructor_status),
+        student=_participant(row.student_roles, row.student_status),
+    )
+
+
+def _participant(roles: Sequence[str] | None, status: str) -> Participant | None:
+    return None if roles is None else Participant(frozenset(roles), status)
+
+
+def insert_session(uow: UnitOfWork, session: Session) -> bool:
+    """Stores a new session; SessionConflict, with nothing stored, if something is in the way and it may not overlap.
+
+    Needs the pair's locks. Returns whether an administrator had booked a session for this pair before.
+    """
+    parameters = asdict(session) | {"organization_id": uow.organization_id}
+    with exclusions_as_conflicts():
+        rows = uow.execute(INSERT_UNLESS_CLASHING, parameters).all()
+    conflicts = [row for row in rows if row.id is not None]
+    if conflicts:
+        raise SessionConflict([_conflict(row) for row in conflicts])
+    return bool(rows[0].pair_booked_before)
+
+
+def require_free(uow: UnitOfWork, session: Session) -> None:
+    """SessionConflict if another session is in the way of this one. Needs the pair's locks."""
+    slot = {
+        "organization_id": uow.organization_id,
+        "id": session.id,
+        "instructor_id": session.instructor_id,
+        "student_id": session.student_id,
+        "starts_at": session.starts_at,
+        "ends_at": session.ends_at,
+    }
+    conflicts = uow.execute(CLASHES, slot).all()
+    if conflicts:
+        raise SessionConflict([_conflict(row) for row in conflicts])
+
+
+def _conflict(row: Any) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "starts_at": rfc3339(row.starts_at),
+        "ends_at": rfc3339(row.ends_at),
+        "who": row.who,
+    }
+
+
+def update_session(uow: UnitOfWork, session: Session) -> None:
+    """Stores the changed session. Its row must be locked, and its pair if its time changed."""
+    values = {name: getattr(session, name) for name in CHANGEABLE}
+    own = {"own_organization": uow.organization_id, "session_id": session.id}
+    with exclusions_as_conflicts():
+        uow.execute(UPDATE, values | own)
+
+
+@contextmanager
+def exclusions_as_conflicts() -> Iterator[None]:
+    """The database's last word on overlaps, as the error that the query before it would have raised."""
+    try:
+        yield
+    except IntegrityError as error:
+        if constraint_of(error) in EXCLUSION_CONSTRAINTS:
+            raise SessionConflict from error
+        raise
