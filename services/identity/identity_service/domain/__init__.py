@@ -1,0 +1,1 @@
+"""The rules of identity, without a framework: people, organizations, passwords, tokens."""

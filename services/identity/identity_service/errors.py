@@ -1,0 +1,91 @@
+"""Identity's stable error codes. The README says when each happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+
+# Which unique index says what is taken.
+TAKEN = {
+    "users_email_key": ("identity.email_taken", "/email", "e-mail address"),
+    "users_username_key": ("identity.username_taken", "/username", "username"),
+    "users_external_id_key": ("identity.external_id_taken", "/external_id", "external id"),
+}
+
+
+def bad_credentials() -> Forbidden:
+    """Unknown login, wrong password, archived or not yet activated: all the same to the outside."""
+    return Forbidden("identity.bad_credentials", "Login or password is not right.")
+
+
+def choose_organization(organizations: Sequence[dict[str, str]]) -> Conflict:
+    """The login and password are right in several organizations."""
+    return Conflict(
+        "identity.choose_organization",
+        "This login exists in several organizations; choose one.",
+        data={"organizations": list(organizations)},
+    )
+
+
+def bad_token() -> Forbidden:
+    """The access token is unknown, expired or revoked."""
+    return Forbidden("identity.bad_token", "The access token is not valid; sign in again.")
+
+
+def bad_refresh_token() -> Forbidden:
+    """The refresh token is unknown, expired, revoked or was used before."""
+    return Forbidden("identity.bad_refresh_token", "The refresh token is not valid; sign in again.")
+
+
+def unknown_user() -> NotFound:
+    """No such person in the actor's organization."""
+    return NotFound("identity.unknown_user", "There is no such person.")
+
+
+def stale_version(present: int) -> Conflict:
+    """`if_version` is not the present one."""
+    return Conflict(
+        "identity.stale_version", "It was changed meanwhile; read it again.", data={"version": present}
+    )
+
+
+def last_owner() -> Conflict:
+    """An organization never loses its last active owner."""
+    return Conflict("identity.last_owner", "The organization needs an active owner.")
+
+
+def archives_themselves() -> Conflict:
+    """Nobody archives themselves."""
+    return Conflict("identity.own_account", "You can't archive your own account.")
+
+
+def taken(constraint: str | None) -> Conflict | None:
+    """The conflict that a violated unique index means; None for any other constraint."""
+    if constraint not in TAKEN:
+        return None
+    code, pointer, what = TAKEN[constraint]
+    detail = f"Somebody else has this {what}."
+    return Conflict(code, detail, errors=[FieldError(pointer, detail)])
+
+
+def invalid_fields(problems: Sequence[tuple[str, str]]) -> Invalid:
+    """Fields that contradict each other or the database; (pointer, detail) each."""
+    errors = [FieldError(pointer, detail) for pointer, detail in problems]
+    return Invalid("request.invalid", "Some fields are not valid.", errors=errors)
+
+
+def admins_only() -> Forbidden:
+    """Managing people and the organization is for admins and owners."""
+    return Forbidden("access.admin_only", "Only an admin may do this.")
+
+
+def owners_only() -> Forbidden:
+    """Only an owner makes, changes or archives an owner."""
+    return Forbidden("access.owner_only", "Only an owner may do this.")
+
+
+def item_error(pointer: str, code: str, detail: str) -> dict[str, Any]:
+    """One problem of one person of a batch, in plain form."""
+    return {"pointer": pointer, "code": code, "detail": detail}

@@ -1,0 +1,128 @@
+"""Identity's entrypoints: load, one call, dump."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from environs import Env
+from eventlet import tpool
+from nameko.extensions import DependencyProvider
+
+from chassis import context
+from chassis.context import Operation
+from chassis.fields import load
+from chassis.rpc.server import rpc
+from chassis.service import ServiceBase
+from identity_service import schemas, settings
+from identity_service.domain.passwords import Passwords
+from identity_service.domain.tokens import Tokens
+from identity_service.use_cases import organizations, people, sign_in
+
+
+class TokenMaker(DependencyProvider):  # type: ignore[misc]
+    """The process's `Tokens`."""
+
+    def setup(self) -> None:
+        self._tokens = settings.load_tokens(Env())
+
+    def get_dependency(self, worker_ctx: Any) -> Tokens:
+        return self._tokens
+
+
+class PasswordHasher(DependencyProvider):  # type: ignore[misc]
+    """The process's `Passwords`, hashing in real threads, away from the event loop."""
+
+    def setup(self) -> None:
+        self._passwords = replace(settings.load_passwords(Env()), offload=tpool.execute)
+
+    def get_dependency(self, worker_ctx: Any) -> Passwords:
+        return self._passwords
+
+
+class Service(ServiceBase):
+    """Organizations, people, credentials and tokens."""
+
+    name = "identity"
+    tokens: Tokens = TokenMaker()
+    passwords: Passwords = PasswordHasher()
+
+    def sealed_operation(self) -> Operation:
+        """The call's operation when its arguments hold a secret: its stored fingerprint must not help to guess it."""
+        operation = context.current_operation()
+        return replace(operation, fingerprint=self.tokens.seal(operation.fingerprint))
+
+    @rpc
+    def create_organization(self, **payload: Any) -> dict[str, Any]:
+        """Signs an organization up and its owner in."""
+        arguments = load(schemas.CreateOrganizationSchema, payload)
+        return organizations.create_organization(
+            self.database, self.tokens, self.passwords, arguments, self.sealed_operation()
+        )
+
+    @rpc
+    def authenticate(self, **payload: Any) -> dict[str, Any]:
+        """Signs a person in."""
+        arguments = load(schemas.AuthenticateSchema, payload)
+        return sign_in.authenticate(
+            self.database, self.tokens, self.passwords, arguments, self.sealed_operation()
+        )
+
+    @rpc
+    def refresh(self, **payload: Any) -> dict[str, Any]:
+        """New tokens for a refresh token."""
+        token = load(schemas.RefreshSchema, payload)["refresh_token"]
+        return sign_in.refresh(self.database, self.tokens, token, self.sealed_operation())
+
+    @rpc
+    def revoke(self, **payload: Any) -> None:
+        """Signs out."""
+        token = load(schemas.AccessTokenSchema, payload)["access_token"]
+        sign_in.revoke(self.database, token)
+
+    @rpc
+    def verify_token(self, **payload: Any) -> dict[str, Any]:
+        """Who an access token belongs to."""
+        token = load(schemas.AccessTokenSchema, payload)["access_token"]
+        return sign_in.verify_token(self.database, token)
+
+    @rpc
+    def get_organization(self, **payload: Any) -> dict[str, Any]:
+        """The actor's organization."""
+        load(schemas.StrictSchema, payload)
+        return organizations.get_organization(self.database, context.current_actor())
+
+    @rpc
+    def update_organization(self, **payload: Any) -> dict[str, Any]:
+        """Changes the actor's organization."""
+        arguments = load(schemas.UpdateOrganizationSchema, payload)
+        return organizations.update_organization(
+            self.database,
+            context.current_actor(),
+            **arguments,
+            operation=context.current_operation(),
+        )
+
+    @rpc
+    def create_user(self, **payload: Any) -> dict[str, Any]:
+        """Adds a person, with assignments if instructors or students were chosen."""
+        arguments = load(schemas.CreateUserSchema, payload)
+        return people.create_user(
+            self.database,
+            self.passwords,
+            context.current_actor(),
+            arguments,
+            self.sealed_operation(),
+        )
+
+    @rpc
+    def get_user(self, **payload: Any) -> dict[str, Any]:
+        """One person."""
+        user_id = load(schemas.UserIdSchema, payload)["user_id"]
+        return people.get_user(self.database, context.current_actor(), user_id)
+
+    @rpc
+    def get_users(self, **payload: Any) -> dict[str, Any]:
+        """Several people; who is unknown is left out."""
+        user_ids = load(schemas.UserIdsSchema, payload)["user_ids"]
+        return {"items": people.get_users(self.database, context.current_actor(), user_ids)}

@@ -1,0 +1,5 @@
+"""Identity's tables and queries. Every query names the organization itself, although row level security does too."""
+
+from identity_service.storage.tables import metadata
+
+__all__ = ["metadata"]

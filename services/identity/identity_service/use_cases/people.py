@@ -1,0 +1,153 @@
+"""Adding and reading people."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from chassis.context import Actor, Operation
+from chassis.database import Database, UnitOfWork
+from identity_service import access, errors, events, schemas
+from identity_service.domain.passwords import Passwords
+from identity_service.domain.people import is_reachable, ordered_roles, status_of
+from identity_service.storage import organizations, people
+
+UNREACHABLE = ("/email", "A person needs an e-mail address, a username or an external id.")
+
+
+def create_user(
+    database: Database,
+    passwords: Passwords,
+    actor: Actor,
+    arguments: dict[str, Any],
+    operation: Operation,
+) -> dict[str, Any]:
+    """A new person; instructors chosen for a new student (way 1 of the help article) are told to the assignment
+    service by the event that is stored with the person. One wrong choice, and nothing is stored.
+    """
+    access.require_manager(actor)
+    access.require_may_change_roles(actor, (), arguments["roles"])
+    check_person(arguments)
+    password = arguments["password"]
+    password_hash = passwords.hash(password) if password else None
+    with database.unit_of_work(actor.organization_id) as uow:
+        if (done := uow.replay(operation)) is not None:
+            return dict(done)
+        result = store_person(uow, actor, arguments, password_hash)
+        uow.record(operation, result)
+        uow.commit()
+    return result
+
+
+def check_person(arguments: dict[str, Any]) -> None:
+    """The fields fit each other."""
+    problems = []
+    if not is_reachable(arguments):
+        problems.append(UNREACHABLE)
+    for field, role in (("instructor_ids", "student"), ("student_ids", "instructor")):
+        if arguments[field] and role not in arguments["roles"]:
+            problems.append((f"/{field}", f"Only for a person with the role {role}."))
+    if problems:
+        raise errors.invalid_fields(problems)
+
+
+def store_person(
+    uow: UnitOfWork, actor: Actor, arguments: dict[str, Any], password_hash: str | None
+) -> dict[str, Any]:
+    """Person, assignments' ids and event, in one transaction."""
+    instructor_ids = unique(arguments["instructor_ids"])
+    student_ids = unique(arguments["student_ids"])
+    check_choices(uow, actor.organization_id, arguments)
+    row = people.add_user(
+        uow, actor.organization_id, new_person(uow, actor, arguments, password_hash)
+    )
+    pairs = [(instructor_id, row.id) for instructor_id in instructor_ids]
+    pairs += [(row.id, student_id) for student_id in student_ids]
+    assignments = [new_assignment(*pair) for pair in pairs]
+    data = events.users_created([row], assignments, str(actor.user_id))
+    uow.publish("user_created", subject=str(row.id), data=data)
+    return {"user": schemas.user_json(row), "assignments": assignments}
+
+
+def new_person(
+    uow: UnitOfWork, actor: Actor, arguments: dict[str, Any], password_hash: str | None
+) -> dict[str, Any]:
+    """The values of a new row; a person without a time zone has the organization's."""
+    fields = ("first_name", "last_name", "email", "username", "phone", "external_id")
+    return {
+        **{field: arguments.get(field) for field in fields},
+        "id": uuid.uuid4(),
+        "roles": ordered_roles(arguments["roles"]),
+        "time_zone": arguments.get("time_zone") or default_zone(uow, actor.organization_id),
+        "status": status_of(has_password=password_hash is not None),
+        "password_hash": password_hash,
+    }
+
+
+def default_zone(uow: UnitOfWork, organization_id: uuid.UUID) -> str:
+    """The organization's time zone."""
+    organization = organizations.find_organization(uow, organization_id)
+    if organization is None:
+        raise errors.unknown_user()
+    zone: str = organization.time_zone
+    return zone
+
+
+def check_choices(
+    uow: UnitOfWork, organization_id: uuid.UUID, arguments: Mapping[str, Any]
+) -> None:
+    """Everybody chosen is there, not archived, and has the role; else Invalid names each who is not."""
+    instructors, students = arguments["instructor_ids"] or [], arguments["student_ids"] or []
+    rows = people.hold_users(uow, organization_id, {*instructors, *students})
+    problems = [
+        *wrong_choices("instructor", instructors, rows),
+        *wrong_choices("student", students, rows),
+    ]
+    if problems:
+        raise errors.invalid_fields(problems)
+
+
+def wrong_choices(
+    role: str, chosen: Sequence[uuid.UUID], rows: Mapping[uuid.UUID, Any]
+) -> Iterable[tuple[str, str]]:
+    """Pointer and reason for each that can't be chosen."""
+    for position, user_id in enumerate(chosen):
+        row = rows.get(user_id)
+        if row is None or role not in row.roles:
+            yield f"/{role}_ids/{position}", f"There is no such {role}."
+        elif row.status == "archived":
+            yield f"/{role}_ids/{position}", f"This {role} is archived."
+
+
+def new_assignment(instructor_id: uuid.UUID, student_id: uuid.UUID) -> dict[str, str]:
+    """An assignment to be made; its id is chosen here, so that the answer can show it at once."""
+    return {
+        "id": str(uuid.uuid4()),
+        "instructor_id": str(instructor_id),
+        "student_id": str(student_id),
+    }
+
+
+def unique(ids: Iterable[uuid.UUID] | None) -> list[uuid.UUID]:
+    """Each once, in order."""
+    return list(dict.fromkeys(ids or ()))
+
+
+def get_user(database: Database, actor: Actor, user_id: uuid.UUID) -> dict[str, Any]:
+    """One person of the organization."""
+    with database.unit_of_work(actor.organization_id) as uow:
+        row = people.find_user(uow, actor.organization_id, user_id)
+    if row is None:
+        raise errors.unknown_user()
+    return schemas.user_json(row)
+
+
+def get_users(
+    database: Database, actor: Actor, user_ids: Sequence[uuid.UUID]
+) -> list[dict[str, Any]]:
+    """Those of `user_ids` who are there, each once, in the order asked for."""
+    with database.unit_of_work(actor.organization_id) as uow:
+        rows = people.find_users(uow, actor.organization_id, user_ids)
+    by_id = {row.id: row for row in rows}
+    return [schemas.user_json(by_id[user_id]) for user_id in unique(user_ids) if user_id in by_id]

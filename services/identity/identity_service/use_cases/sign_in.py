@@ -1,0 +1,172 @@
+"""Signing in and out: logins, and the access and refresh tokens of each."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from chassis import context
+from chassis.context import Operation
+from chassis.database import SYSTEM, Database, UnitOfWork
+from chassis.fields import rfc3339
+from identity_service import errors, schemas
+from identity_service.domain.passwords import Passwords
+from identity_service.domain.people import normalized_email, username_key
+from identity_service.domain.tokens import Tokens
+from identity_service.storage import credentials
+from identity_service.storage.credentials import Login
+
+
+def authenticate(
+    database: Database,
+    tokens: Tokens,
+    passwords: Passwords,
+    arguments: dict[str, Any],
+    operation: Operation,
+) -> dict[str, Any]:
+    """Signs a person in by e-mail or username. The password is checked each time, for a repeated call too."""
+    with database.unit_of_work(SYSTEM) as uow:
+        candidates = find_candidates(uow, arguments["login"], arguments["organization"])
+    person = the_one(with_right_password(passwords, candidates, arguments["password"]))
+    with database.unit_of_work(SYSTEM) as uow:
+        done = uow.replay(operation)
+        if done is None:
+            done = sign_in(uow, tokens, person, operation)
+            uow.record(operation, done)
+            uow.commit()
+    return with_tokens(done, tokens, operation)
+
+
+def find_candidates(uow: UnitOfWork, login: str, organization: str | None) -> Sequence[Any]:
+    """The people whom a login may mean. A username has no `@`, so a login is either."""
+    is_email = "@" in login
+    wanted = normalized_email(login) if is_email else username_key(login)
+    return credentials.sign_in_candidates(
+        uow, wanted, is_email=is_email, organization=organization
+    )
+
+
+def with_right_password(
+    passwords: Passwords, candidates: Sequence[Any], password: str
+) -> list[Any]:
+    """Those whose password it is. Nobody there costs as much time as one with another password."""
+    if not candidates:
+        passwords.is_right(password, None)
+    return [one for one in candidates if passwords.is_right(password, one.password_hash)]
+
+
+def the_one(people: Sequence[Any]) -> Any:
+    """The person who signs in; an organization is only named to somebody who could sign in there."""
+    if not people:
+        raise errors.bad_credentials()
+    if len(people) > 1:
+        raise errors.choose_organization([{"slug": one.slug, "name": one.name} for one in people])
+    return people[0]
+
+
+def sign_in(uow: UnitOfWork, tokens: Tokens, person: Any, operation: Operation) -> dict[str, Any]:
+    """Stores a login; the person may have been archived, or the password changed, since it was checked."""
+    user = credentials.find_active(uow, person.organization_id, person.id)
+    if user is None or user.password_hash != person.password_hash:
+        raise errors.bad_credentials()
+    login = Login(person.organization_id, uuid.uuid4(), person.id)
+    start_login(uow, tokens, login, operation, datetime.now(UTC))
+    credentials.forget_expired_logins(uow)
+    return answer(tokens, user, credentials.organization_of(uow, login))
+
+
+def start_login(
+    uow: UnitOfWork, tokens: Tokens, login: Login, operation: Operation, now: datetime
+) -> None:
+    """Stores a new family with its first tokens."""
+    credentials.add_login(uow, login, now + tokens.refresh_life)
+    add_tokens(uow, tokens, login, operation, now)
+
+
+def add_tokens(
+    uow: UnitOfWork, tokens: Tokens, login: Login, operation: Operation, now: datetime
+) -> None:
+    """Stores the operation's tokens, as digests."""
+    credentials.add_tokens(
+        uow,
+        login,
+        tokens.pair_for(operation.id, operation.fingerprint),
+        access_expires_at=now + tokens.access_life,
+        refresh_expires_at=now + tokens.refresh_life,
+    )
+
+
+def refresh(
+    database: Database, tokens: Tokens, refresh_token: str, operation: Operation
+) -> dict[str, Any]:
+    """New tokens for a refresh token, which is used up by that. Used again, it ends the whole family: one of the two
+    users is a thief. Only the same operation, a caller that missed the answer, gets that answer again.
+    """
+    with database.unit_of_work(SYSTEM) as uow:
+        token = credentials.lock_refresh_token(uow, refresh_token)
+        if token is None or not token.is_fresh:
+            raise errors.bad_refresh_token()
+        login = Login(token.organization_id, token.login_id, token.user_id)
+        if token.used_at is not None and token.used_by != operation.id:
+            credentials.end_login(uow, login.organization_id, login.id)
+            uow.commit()
+            raise errors.bad_refresh_token()
+        user = credentials.find_active(uow, login.organization_id, login.user_id)
+        if user is None:
+            raise errors.bad_refresh_token()
+        if token.used_at is None:
+            rotate(uow, tokens, login, refresh_token, operation)
+        else:
+            context.current().replayed = True
+        done = answer(tokens, user, credentials.organization_of(uow, login))
+        uow.commit()
+    return with_tokens(done, tokens, operation)
+
+
+def rotate(
+    uow: UnitOfWork, tokens: Tokens, login: Login, refresh_token: str, operation: Operation
+) -> None:
+    """Uses a refresh token up and stores the next pair."""
+    now = datetime.now(UTC)
+    credentials.mark_used(uow, refresh_token, operation.id)
+    credentials.extend_login(uow, login, now + tokens.refresh_life)
+    add_tokens(uow, tokens, login, operation, now)
+
+
+def revoke(database: Database, access_token: str) -> None:
+    """Ends the login that a token belongs to, with all its tokens. A token that is nobody's is no error."""
+    with database.unit_of_work(SYSTEM) as uow:
+        login = credentials.find_login(uow, access_token)
+        if login is not None:
+            credentials.end_login(uow, login.organization_id, login.id)
+            uow.commit()
+
+
+def verify_token(database: Database, access_token: str) -> dict[str, Any]:
+    """Who a token belongs to, with status and roles as they are at this moment."""
+    row = credentials.verified(database, access_token)
+    if row is None:
+        raise errors.bad_token()
+    return {
+        "user_id": str(row.id),
+        "organization_id": str(row.organization_id),
+        "roles": row.roles,
+        "expires_at": rfc3339(row.expires_at),
+    }
+
+
+def answer(tokens: Tokens, user: Any, organization: Any) -> dict[str, Any]:
+    """What a sign-in answers, without the tokens, which are never stored."""
+    return {
+        "user": schemas.user_json(user),
+        "organization": schemas.organization_json(organization),
+        "expires_in": int(tokens.access_life.total_seconds()),
+    }
+
+
+def with_tokens(done: dict[str, Any], tokens: Tokens, operation: Operation) -> dict[str, Any]:
+    """The answer with the operation's tokens, derived anew."""
+    pair = tokens.pair_for(operation.id, operation.fingerprint)
+    return {**done, "access_token": pair.access, "refresh_token": pair.refresh}

@@ -1,0 +1,89 @@
+"""One identity process for all tests of this folder; organizations of their own instead of clean-up."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chassis.context import Actor
+from chassis.testing import ServiceProcess
+
+PASSWORD = "correct horse battery"
+# Cheap hashes: what is tested is who may sign in, not how long guessing takes.
+SETTINGS = {"TOKEN_SECRET": "s" * 40, "ARGON2_MEMORY_KIB": "64", "ARGON2_PASSES": "1"}
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[ServiceProcess]:
+    with ServiceProcess("identity_service", settings=SETTINGS) as process:
+        yield process
+
+
+@dataclass
+class Organization:
+    """A new organization, its owner and ways to act in it."""
+
+    service: ServiceProcess
+    signed_up: dict[str, Any]
+
+    @property
+    def id(self) -> uuid.UUID:
+        return uuid.UUID(self.signed_up["organization"]["id"])
+
+    @property
+    def slug(self) -> str:
+        return str(self.signed_up["organization"]["slug"])
+
+    @property
+    def owner(self) -> dict[str, Any]:
+        return dict(self.signed_up["user"])
+
+    def actor(self, user: dict[str, Any] | None = None) -> Actor:
+        """Somebody of the organization as an actor: the owner unless `user` is given."""
+        user = user or self.owner
+        return Actor(uuid.UUID(user["id"]), self.id, frozenset(user["roles"]))
+
+    def add(self, *roles: str, by: Actor | None = None, **fields: Any) -> dict[str, Any]:
+        """A new person."""
+        return dict(self.create(*roles, by=by, **fields)["user"])
+
+    def create(self, *roles: str, by: Actor | None = None, **fields: Any) -> dict[str, Any]:
+        """What create_user answers."""
+        person = {"first_name": "Ada", "last_name": "Byron", "email": email(), **fields}
+        result = self.service.call(
+            "create_user", actor=by or self.actor(), roles=list(roles), **person
+        )
+        return dict(result)
+
+
+@pytest.fixture
+def organization(service: ServiceProcess) -> Organization:
+    return sign_up(service)
+
+
+@pytest.fixture
+def other_organization(service: ServiceProcess) -> Organization:
+    return sign_up(service)
+
+
+def sign_up(service: ServiceProcess, **owner: str) -> Organization:
+    person = {
+        "first_name": "Olga",
+        "last_name": "Owner",
+        "email": email(),
+        "password": PASSWORD,
+        **owner,
+    }
+    name = f"School {uuid.uuid4().hex[:8]}"
+    signed_up = service.call(
+        "create_organization", name=name, time_zone="Europe/Berlin", owner=person
+    )
+    return Organization(service, signed_up)
+
+
+def email() -> str:
+    return f"{uuid.uuid4().hex[:12]}@example.org"
