@@ -1,0 +1,1 @@
+"""Which instructor may work with which student: assignments, their history, and the decision."""

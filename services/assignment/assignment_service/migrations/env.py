@@ -1,0 +1,4 @@
+from assignment_service.storage import metadata
+from chassis.migrations import run_environment
+
+run_environment(metadata)
