@@ -11,7 +11,6 @@ from alembic import command, context
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.operations import Operations
 
 from chassis import plumbing
 
@@ -19,19 +18,22 @@ TENANT = "organization_id = nullif(current_setting('app.organization_id', true),
 IN_SYSTEM_SCOPE = "current_setting('app.system', true) = 'on'"
 
 
-def create_plumbing(op: Operations) -> None:
-    """Creates outbox, inbox and operations. Call it in a service's first migration."""
+def create_plumbing(op: Any) -> None:
+    """Creates outbox, inbox and operations. Call it in a service's first migration.
+
+    `op` is `alembic.op`: a module that stands in for the current Operations, so no type fits it.
+    """
     plumbing.metadata.create_all(op.get_bind())
     for table in plumbing.TENANT_TABLES:
         enable_tenancy(op, table)
 
 
-def drop_plumbing(op: Operations) -> None:
+def drop_plumbing(op: Any) -> None:
     """Undoes `create_plumbing`."""
     plumbing.metadata.drop_all(op.get_bind())
 
 
-def enable_tenancy(op: Operations, table: str) -> None:
+def enable_tenancy(op: Any, table: str) -> None:
     """Confines `table` (which has `organization_id`) by forced row level security.
 
     The application role sees the rows of the organization its transaction is set to, or, in the system scope, all.
