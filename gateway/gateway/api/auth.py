@@ -1,0 +1,67 @@
+"""Sign-up and sign-in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from chassis.errors import Forbidden
+from gateway import answers, auth, rpc
+from gateway.declarations import Answer
+from gateway.parts import parts
+from gateway.reading import JsonBody
+from gateway.routes import Routes
+from gateway.schemas.people import Login, Refresh, SignedIn, SignUp
+
+routes = Routes("auth", "Sign-up and sign-in")
+
+
+@routes.post(
+    "/organizations",
+    signed_in=False,
+    body=JsonBody(SignUp),
+    answers={201: Answer(SignedIn, "The organization and its owner, signed in.")},
+    fails=(403,),
+)
+def sign_up(body: dict[str, Any]) -> Response:
+    """Sign up an organization and its owner."""
+    if not parts().settings.sign_up_enabled:
+        raise Forbidden("access.sign_up_disabled", "Signing up is switched off here.")
+    return answers.json(rpc.change("identity", "create_organization", **body), 201)
+
+
+@routes.post(
+    "/auth/login",
+    signed_in=False,
+    body=JsonBody(Login),
+    answers={200: Answer(SignedIn, "Signed in.")},
+    fails=(401, 403),
+)
+def log_in(body: dict[str, Any]) -> Response:
+    """Sign in with e-mail address or username, and password."""
+    return answers.json(rpc.change("identity", "authenticate", **body))
+
+
+@routes.post(
+    "/auth/refresh",
+    signed_in=False,
+    body=JsonBody(Refresh),
+    answers={200: Answer(SignedIn, "Signed in anew.")},
+    fails=(401, 403),
+)
+def refresh(body: dict[str, Any]) -> Response:
+    """Exchange a refresh token for new tokens.
+
+    Each is good once. One that is used again was probably stolen: all that came from it are refused then.
+    """
+    return answers.json(rpc.change("identity", "refresh", **body))
+
+
+@routes.post("/auth/logout", answers={204: Answer(description="Signed out.")})
+def log_out() -> Response:
+    """Sign out; the access token is refused everywhere within a second."""
+    token = auth.bearer_token()
+    rpc.change("identity", "revoke", access_token=token)
+    parts().tokens.forget(token)
+    return answers.empty()

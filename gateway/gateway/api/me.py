@@ -1,0 +1,79 @@
+"""The signed-in person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from chassis.context import current_actor
+from chassis.errors import FieldError, Forbidden, Invalid
+from chassis.fields import load
+from gateway import etag, refreshing, rpc
+from gateway.declarations import Answer
+from gateway.reading import JsonBody
+from gateway.routes import Routes
+from gateway.schemas.people import OwnChanges, User
+
+routes = Routes("me", "The signed-in person")
+
+
+@routes.get("/me", has_tag=True, answers={200: Answer(User, "The signed-in person.")})
+def get_me() -> Response:
+    """Who is signed in."""
+    return etag.answer(own_user())
+
+
+@routes.patch(
+    "/me",
+    has_tag=True,
+    body=JsonBody(OwnChanges),
+    answers={200: Answer(User, "The person as changed.")},
+)
+def change_me(body: dict[str, Any]) -> Response:
+    """Change one's own time zone or password.
+
+    A new password needs the `current_password`.
+    """
+    # Two services' calls can be behind this: all that can be wrong is found before the first.
+    load(OwnChanges, body)
+    refuse_half_a_password(body)
+    if "password" in body:
+        etag.require(own_user())
+        change_password(body["current_password"], body["password"])
+    changes = {key: body[key] for key in ("time_zone",) if key in body}
+    if not changes:
+        return etag.answer(own_user())
+    condition = {} if "password" in body else etag.if_version()
+    user_id = str(current_actor().user_id)
+    user = rpc.change("identity", "update_user", user_id=user_id, changes=changes, **condition)
+    refreshing.people(user_id)
+    return etag.answer(user)
+
+
+def own_user() -> dict[str, Any]:
+    """The signed-in person."""
+    user: dict[str, Any] = rpc.call("identity", "get_user", user_id=str(current_actor().user_id))
+    return user
+
+
+def refuse_half_a_password(body: dict[str, Any]) -> None:
+    """Invalid if only one of the old and the new password is given."""
+    if ("password" in body) != ("current_password" in body):
+        missing = "password" if "current_password" in body else "current_password"
+        raise Invalid.field(f"/{missing}", "Give both the new and the current password.")
+
+
+def change_password(current: str, new: str) -> None:
+    """Changes it. A wrong current password is a wrong field here, not a wrong sign-in."""
+    try:
+        rpc.change(
+            "identity", "change_password", step="password", current_password=current, password=new
+        )
+    except Forbidden as error:
+        if error.code != "identity.bad_credentials":
+            raise
+        wrong = FieldError("/current_password", "Not your current password.")
+        raise Invalid(
+            "identity.wrong_password", "The password was not changed.", errors=[wrong]
+        ) from error

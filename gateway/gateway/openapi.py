@@ -1,0 +1,108 @@
+"""The OpenAPI document, generated from the declarations.
+
+python -m gateway.openapi docs/openapi.json            writes it
+python -m gateway.openapi --check docs/openapi.json    1 if the file is not what the code says
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import orjson
+from flask import Flask
+from flask_smorest import Api
+
+from chassis.fields import Moment, MomentOrWallClock
+from gateway import openapi_parts
+from gateway.routes import Routes
+
+DESCRIPTION = """\
+The platform a tutoring organization runs on: administrators assign instructors to students, and exactly those pairs
+book sessions and message each other.
+
+Errors are problem details (RFC 9457); clients match on `code`. Lists take `limit` and `cursor`. Every POST accepts an
+`Idempotency-Key`. A changeable resource carries an `ETag`; a PATCH with a stale `If-Match` is 412.
+"""
+
+SETTINGS: dict[str, Any] = {
+    "API_TITLE": "Tandem",
+    "API_VERSION": "1.0.0",
+    "OPENAPI_VERSION": "3.1.0",
+    "API_SPEC_OPTIONS": {
+        "info": {"description": DESCRIPTION},
+        "servers": [{"url": "/", "description": "This gateway"}],
+    },
+}
+
+
+class Document(Api):
+    """flask-smorest's document, without its error handlers and default answers: problems.py has ours."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None:
+        """problems.register does."""
+
+    def _register_responses(self) -> None:
+        """openapi_parts.register does."""
+
+
+def document(app: Flask, routes: Iterable[Routes]) -> bytes:
+    """Registers the operations and returns the document as JSON, the same bytes for the same code."""
+    api = Document(app)
+    api.register_field(Moment, "string", "date-time")
+    api.register_field(MomentOrWallClock, "string", None)
+    openapi_parts.register(api.spec)
+    for blueprint in routes:
+        api.register_blueprint(blueprint)
+    return orjson.dumps(
+        api.spec.to_dict(),
+        option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE,
+    )
+
+
+def generate() -> bytes:
+    """The document of this code; needs no broker."""
+    from gateway.app import create_app
+    from gateway.settings import Settings
+
+    app = create_app(Settings(amqp_url="memory://"))
+    content: bytes = app.test_client().get("/api/openapi.json").data
+    return content
+
+
+def main(arguments: list[str]) -> int:
+    """The command."""
+    check = "--check" in arguments
+    paths = [argument for argument in arguments if argument != "--check"]
+    if len(paths) != 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    path = Path(paths[0])
+    return differs(path) if check else write(path)
+
+
+def write(path: Path) -> int:
+    """Writes the file."""
+    path.write_bytes(generate())
+    return 0
+
+
+def differs(path: Path) -> int:
+    """1, with the difference, if the file is out of date."""
+    old = path.read_text() if path.exists() else ""
+    new = generate().decode()
+    if old == new:
+        return 0
+    changes = difflib.unified_diff(old.splitlines(), new.splitlines(), str(path), "code", "", "", 1)
+    print("\n".join(list(changes)[:40]), file=sys.stderr)
+    print(f"{path} is out of date: python -m gateway.openapi {path}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,50 @@
+"""What a gateway process has once: its settings, its RPC client, its token cache, its ear on the event bus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from chassis.rpc.client import RpcClient
+from gateway.settings import Settings
+from gateway.tokens import TokenCache
+from gateway.waiting import Arrivals
+
+KEY = "tandem"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of one process."""
+
+    settings: Settings
+    rpc: RpcClient
+    tokens: TokenCache
+    arrivals: Arrivals
+
+    @classmethod
+    def build(cls, settings: Settings) -> Parts:
+        """Connects nothing yet."""
+        return cls(
+            settings=settings,
+            rpc=RpcClient(settings.amqp_url, name="gateway", in_flight=settings.in_flight),
+            tokens=TokenCache(settings.token_cache_seconds, settings.token_cache_entries),
+            arrivals=Arrivals(settings.amqp_url, at_once=max(1, settings.threads // 2)),
+        )
+
+    def start(self) -> None:
+        """Starts connecting, in threads of their own."""
+        self.rpc.start()
+        self.arrivals.start()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self.arrivals.close()
+        self.rpc.close()
+
+
+def parts() -> Parts:
+    """Those of the running application."""
+    return cast("Parts", current_app.extensions[KEY])

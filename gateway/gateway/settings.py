@@ -1,0 +1,42 @@
+"""Settings of the gateway, from environment variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from environs import Env
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a gateway process needs to know. Seconds are seconds, sizes are bytes."""
+
+    amqp_url: str
+    request_seconds: float = 4.5
+    token_cache_seconds: float = 0.8
+    token_cache_entries: int = 10_000
+    in_flight: int = 256
+    threads: int = 40
+    sign_up_enabled: bool = True
+    max_body: int = MEBIBYTE
+    max_upload: int = 50 * MEBIBYTE
+    log_level: str = "INFO"
+    instance: str = "gateway"
+
+
+def load_settings(env: Env | None = None) -> Settings:
+    """Reads the environment; environs' error names the variable that is missing or malformed."""
+    env = env or Env()
+    return Settings(
+        amqp_url=env.str("AMQP_URL"),
+        request_seconds=env.float("REQUEST_SECONDS", 4.5),
+        token_cache_seconds=env.float("TOKEN_CACHE_SECONDS", 0.8),
+        token_cache_entries=env.int("TOKEN_CACHE_ENTRIES", 10_000),
+        in_flight=env.int("GATEWAY_IN_FLIGHT", 256),
+        threads=env.int("GATEWAY_THREADS", 40),
+        sign_up_enabled=env.bool("SIGN_UP_ENABLED", True),
+        log_level=env.str("LOG_LEVEL", "INFO"),
+        instance=env.str("SERVICE_INSTANCE", "gateway"),
+    )
