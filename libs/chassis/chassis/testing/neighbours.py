@@ -24,7 +24,8 @@ Handler = Callable[[dict[str, Any], CallContext], Any]
 class FakeNeighbour:
     """Answers `<service>.<method>` with `handlers[method](kwargs, context)`, from a few threads.
 
-    Handlers may raise ServiceErrors and may be replaced while it runs. `calls` lists (method, kwargs).
+    Handlers may raise ServiceErrors, may set `context.replayed`, and may be replaced while it runs. `calls` lists
+    (method, kwargs).
     """
 
     def __init__(self, service: str, handlers: Mapping[str, Handler], *, threads: int = 8) -> None:
@@ -73,14 +74,14 @@ class FakeNeighbour:
 
     def _answer(self, message: Any) -> None:
         try:
-            body = wire.encode_result(self._handle(message))
+            body = self._handle(message)
         except BaseException as error:  # noqa: BLE001 - a caller must get every error
             body = wire.encode_error(error)
         reply = Message(body, correlation_id=message.properties["correlation_id"])
         with self._publish_lock:
             self._replies.basic_publish(reply, wire.EXCHANGE, message.properties["reply_to"])
 
-    def _handle(self, message: Any) -> Any:
+    def _handle(self, message: Any) -> bytes:
         method = message.delivery_info["routing_key"].rpartition(".")[2]
         kwargs = wire.decode_request(message.body)
         self.calls.append((method, kwargs))
@@ -93,4 +94,5 @@ class FakeNeighbour:
             fingerprint_of=lambda: context.fingerprint(method, kwargs),
         )
         call.deadline = max(call.deadline, time.time() + 0.1)
-        return handler(kwargs, call)
+        result = handler(kwargs, call)
+        return wire.encode_result(result, replayed=call.replayed)
