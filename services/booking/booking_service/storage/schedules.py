@@ -41,19 +41,24 @@ SELECT o.time_zone, o.conflict_policy, o.students_may_book,
 MOST_CONFLICTS: Final = 20
 
 
-def _clashes_of(person: str) -> str:
-    """What is in the way of a session, by the index on start: no session is longer than 12 hours."""
+def _clashes_of(person: str, role: str) -> str:
+    """What is in the way of the session's `person` in some `role`; by index, as no session is longer than 12 hours."""
     return f"""
         (SELECT id, starts_at, ends_at, '{person}' AS who
            FROM sessions
-          WHERE organization_id = :organization_id AND {person}_id = :{person}_id
+          WHERE organization_id = :organization_id AND {role}_id = :{person}_id
             AND starts_at < :ends_at AND starts_at > :starts_at - interval '720 minutes'
             AND ends_at > :starts_at AND status <> 'cancelled' AND id <> :id
           ORDER BY starts_at, id LIMIT {MOST_CONFLICTS})
-    """  # noqa: S608 - the person is one of two literals below
+    """  # noqa: S608 - literals below
 
 
-CLASHES_SQL: Final = _clashes_of("instructor") + " UNION ALL " + _clashes_of("student")
+# Who holds both roles can't teach and learn at once. The constraints know one column each, so that rests on the locks.
+CLASHES_SQL: Final = " UNION ALL ".join(
+    _clashes_of(person, role)
+    for person in ("instructor", "student")
+    for role in ("instructor", "student")
+)
 SLOT_PARAMETERS: Final = (
     sa.bindparam("organization_id", type_=sa.Uuid),
     sa.bindparam("id", type_=sa.Uuid),

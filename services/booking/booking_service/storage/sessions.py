@@ -25,8 +25,8 @@ READ_FOR_UPDATE: Final = READ.with_for_update()
 
 FUTURE_OF_PAIRS: Final = (
     sa.text(
-        """
-    SELECT sessions.*
+        f"""
+    SELECT {", ".join(f"sessions.{column.name}" for column in SESSION_COLUMNS)}
       FROM jsonb_to_recordset(:pairs) AS pair (instructor_id uuid, student_id uuid)
       JOIN sessions ON sessions.organization_id = :organization_id
        AND sessions.instructor_id = pair.instructor_id AND sessions.student_id = pair.student_id
@@ -34,7 +34,7 @@ FUTURE_OF_PAIRS: Final = (
        AND sessions.status IN ('pending', 'scheduled')
      ORDER BY sessions.id
        FOR UPDATE OF sessions
-    """
+    """  # noqa: S608 - column names of ours
     )
     .bindparams(sa.bindparam("organization_id", type_=sa.Uuid), sa.bindparam("pairs", type_=JSONB))
     .columns(*SESSION_COLUMNS)
