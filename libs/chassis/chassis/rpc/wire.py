@@ -23,8 +23,11 @@ class UnreadableRequest(ValueError):
 
 
 def encode_request(kwargs: dict[str, Any]) -> bytes:
-    """The request's body."""
-    return orjson.dumps({"args": [], "kwargs": kwargs})
+    """The request's body; Invalid for what JSON can't carry (integers over 64 bits, lone surrogates)."""
+    try:
+        return orjson.dumps({"args": [], "kwargs": kwargs})
+    except orjson.JSONEncodeError as error:
+        raise Invalid("request.invalid", f"Not plain JSON: {error}.") from error
 
 
 def decode_request(body: bytes | str) -> dict[str, Any]:
