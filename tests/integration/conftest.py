@@ -1,0 +1,73 @@
+"""The systems that the tests run against: one that is shared, and one that is mistreated."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from local_runner.places import RunDir
+from local_runner.run import forget
+
+from .client import Api, Organization, sign_up
+from .system import SERVICES, RunningSystem
+
+# Two copies of every service: whatever holds here holds while they share the work.
+TWO_OF_EACH = tuple(word for name in SERVICES for word in ("--scale", f"{name}=2"))
+
+
+@contextmanager
+def run_folder() -> Iterator[Path]:
+    """A run folder that leaves nothing behind, neither its servers' data nor their volumes."""
+    folder = Path(tempfile.mkdtemp(prefix="tandem-test-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        forget(RunDir(folder))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared_system() -> Iterator[RunningSystem]:
+    """Started once for all tests that do it no harm, on the servers of the test run where there are some."""
+    with run_folder() as folder, RunningSystem(folder, *TWO_OF_EACH) as system:
+        yield system
+        system.stop()
+        system.drop_databases()
+
+
+@pytest.fixture(scope="session")
+def mistreated_system() -> Iterator[RunningSystem]:
+    """For tests that kill and freeze: one copy of everything, on a broker and a database of its own.
+
+    A test says with `run_with` which services it needs; only a change of that restarts it.
+    """
+    with run_folder() as folder:
+        system = RunningSystem(folder, own_servers=True)
+        try:
+            yield system
+        finally:
+            system.stop()
+
+
+@pytest.fixture
+def url(shared_system: RunningSystem) -> str:
+    """The shared system's gateway."""
+    return shared_system.url
+
+
+@pytest.fixture
+def anybody(url: str) -> Api:
+    """The API without a token."""
+    return Api(url)
+
+
+@pytest.fixture
+def organization(url: str) -> Organization:
+    """A fresh organization."""
+    return sign_up(url)

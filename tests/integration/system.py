@@ -1,0 +1,170 @@
+"""A whole Tandem, started the way a person starts it: `bin/run` in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+
+from chassis.testing import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+GIVEN_SERVERS = ("AMQP_URL", "DATABASE_URL")
+START_SECONDS = 120.0
+SERVICES = ("identity", "assignment", "booking", "messaging", "import")
+
+
+class RunningSystem:
+    """One `bin/run`. `own_servers` leaves the choice of broker and database to it, whatever the environment names."""
+
+    def __init__(self, run_dir: Path, *options: str, own_servers: bool = False) -> None:
+        self.run_dir = run_dir
+        self.settings: dict[str, str] = {}
+        self._options = options
+        self._prefix = "" if own_servers else f"t{os.urandom(3).hex()}_"
+        self._environment = self._make_environment(own_servers=own_servers)
+        self._runner: subprocess.Popen[bytes] | None = None
+
+    def _make_environment(self, *, own_servers: bool) -> dict[str, str]:
+        dropped = {"GATEWAY_URL", *(GIVEN_SERVERS if own_servers else ())}
+        kept = {name: value for name, value in os.environ.items() if name not in dropped}
+        return {**kept, "RUN_DIR": str(self.run_dir), "DATABASE_PREFIX": self._prefix}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def run_with(self, *options: str) -> None:
+        """Starts, or stops and starts again on the same data, unless it runs with these options already."""
+        if self._runner is None or self._options != options:
+            self.stop()
+            self._options = options
+            self.start()
+
+    def start(self) -> None:
+        """Returns when all is ready."""
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        command = [str(ROOT / "bin/run"), "--port", "0", "--no-demo", *self._options]
+        with (self.run_dir / "runner.log").open("ab") as log:
+            self._runner = subprocess.Popen(
+                command, env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
+        wait_until(self._is_ready, START_SECONDS, every=0.1)
+        self.settings = read_assignments(self.run_dir / "env")
+
+    def _is_ready(self) -> bool:
+        if self._runner is None or self._runner.poll() is not None:
+            raise AssertionError(f"bin/run ended:\n{self.words('runner')}")
+        return (self.run_dir / "env").exists()
+
+    def stop(self) -> None:
+        """What Ctrl-C does; the data stays."""
+        if self._runner is None:
+            return
+        self._runner.send_signal(signal.SIGINT)
+        try:
+            self._runner.wait(60)
+        except subprocess.TimeoutExpired:
+            self._runner.kill()
+            self._runner.wait()
+        self._runner = None
+
+    @property
+    def url(self) -> str:
+        """The gateway's address."""
+        return self.settings["GATEWAY_URL"]
+
+    @property
+    def amqp_url(self) -> str:
+        """The broker's address."""
+        return self.settings["AMQP_URL"]
+
+    def processes(self, *names: str) -> list[str]:
+        """Names of Tandem's own running processes, such as `booking.1`; `names` narrow them to services."""
+        found = sorted(path.stem for path in self.run_dir.glob("*.pid"))
+        own = [name for name in found if name.partition(".")[0] in {*SERVICES, "gateway"}]
+        return [name for name in own if not names or name.partition(".")[0] in names]
+
+    def pid(self, process: str) -> int:
+        """The process id that the supervisor noted."""
+        return int((self.run_dir / f"{process}.pid").read_text())
+
+    def words(self, process: str) -> str:
+        """The end of what a process wrote."""
+        path = self.run_dir / f"{process}.log"
+        return path.read_text(errors="replace")[-6000:] if path.exists() else ""
+
+    def health_url(self, process: str) -> str:
+        """Where a service process serves its health and metrics."""
+        variables = Path(f"/proc/{self.pid(process)}/environ").read_bytes().split(b"\0")
+        port = next(v for v in variables if v.startswith(b"HTTP_PORT=")).partition(b"=")[2]
+        return f"http://127.0.0.1:{port.decode()}"
+
+    def kill(self, process: str) -> None:
+        """kill -9; returns when the supervisor has started another in its place."""
+        old = self.pid(process)
+        os.kill(old, signal.SIGKILL)
+        wait_until(lambda: self.pid(process) != old, 15)
+
+    @contextmanager
+    def frozen(self, process: str) -> Iterator[None]:
+        """Stops a process in the middle of whatever it does, without anybody noticing by a closed connection."""
+        pid = self.pid(process)
+        if Path(f"/proc/{pid}/comm").read_text().strip() == "docker":
+            pause, resume = self._container_commands(process)
+            subprocess.run(pause, check=True, capture_output=True)
+            try:
+                yield
+            finally:
+                subprocess.run(resume, check=True, capture_output=True)
+            return
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def _container_commands(self, process: str) -> tuple[list[str], list[str]]:
+        words = Path(f"/proc/{self.pid(process)}/cmdline").read_bytes().decode().split("\0")
+        name = words[words.index("--name") + 1]
+        return ["docker", "pause", name], ["docker", "unpause", name]
+
+    def sql(self, service: str, statement: str, parameters: Any = None) -> list[Any]:
+        """Rows of a service's database as the superuser sees them; commits."""
+        parts = urlsplit(self.settings["DATABASE_URL"])
+        connection = psycopg2.connect(urlunsplit(parts._replace(path=f"/{self._prefix}{service}")))
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(statement, parameters)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def drop_databases(self) -> None:
+        """For a system on servers that others use too."""
+        for service in SERVICES:
+            name = f"{self._prefix}{service}"
+            connection = psycopg2.connect(self.settings["DATABASE_URL"])
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+                for role in ("owner", "app"):
+                    cursor.execute(f'DROP ROLE IF EXISTS "{name}_{role}"')
+            connection.close()
+
+
+def read_assignments(path: Path) -> dict[str, str]:
+    """NAME=value lines as a shell reads them."""
+    words = shlex.split(path.read_text())
+    return {name: value for name, _, value in (word.partition("=") for word in words)}
