@@ -21,7 +21,11 @@ LONGEST_PAUSE = 5.0
 
 @dataclass(frozen=True)
 class Spec:
-    """What to run. `death_signal` reaches it when the runner itself is killed; `stop_signal` asks it to end."""
+    """What to run.
+
+    `death_signal` reaches it when the runner itself is killed; `stop_signal` asks it to end;
+    `clean_up` is run once it has.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -31,6 +35,7 @@ class Spec:
     death_signal: str = "KILL"
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 12.0
+    clean_up: tuple[str, ...] = ()
 
 
 class Child:
@@ -89,7 +94,9 @@ class Child:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
     def forget(self) -> None:
-        """Removes the pid file of a process that is over."""
+        """Removes what a process that is over leaves: its pid file, and what its spec says."""
+        if self.spec.clean_up:
+            subprocess.run(self.spec.clean_up, capture_output=True, timeout=60, check=False)
         self._pid_file.unlink(missing_ok=True)
 
     def last_words(self, lines: int = 25) -> str:

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from local_runner.accounts import remove_folder
 from local_runner.backing.choice import Backing, choose
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str]) -> int:
         end_leftovers(run_dir)
         if options.fresh:
             forget(run_dir)
+        elif not secrets_file(run_dir).exists():
+            remove_volumes(run_dir)  # of a folder that was deleted: their passwords are lost
         supervisor = Supervisor(run_dir)
         try:
             with supervisor.running():
@@ -111,15 +114,20 @@ def forget(run_dir: RunDir) -> None:
     remove_volumes(run_dir)
     for name in ("postgres", "rabbitmq"):
         remove_folder(run_dir.path / name)
-    for path in (*run_dir.path.glob("*.log"), run_dir.path / "secrets.json", run_dir.demo_mark):
+    for path in (*run_dir.path.glob("*.log"), secrets_file(run_dir), run_dir.demo_mark):
         path.unlink(missing_ok=True)
+
+
+def secrets_file(run_dir: RunDir) -> Path:
+    """Where the folder's passwords are."""
+    return run_dir.path / "secrets.json"
 
 
 def start(supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace) -> None:
     """Brings everything up and tells the person where it is."""
     began = time.monotonic()
     port = gateway_port(options.port)
-    secrets = SecretStore(run_dir.path / "secrets.json")
+    secrets = SecretStore(secrets_file(run_dir))
     backing = choose(run_dir, secrets, os.environ)
     start_backing(supervisor, backing)
 
@@ -163,12 +171,10 @@ def start_backing(supervisor: Supervisor, backing: Backing) -> None:
 
 
 def all_ready(system: System, url: str, copies: dict[str, int]) -> bool:
-    """Whether every started process is ready. The gateway's own word needs a copy of every service."""
-    if all(copies.values()):
-        return answers(f"{url}/readyz")
-    return answers(f"{url}/healthz") and all(
-        answers(f"{health_url}/readyz") for health_url in system.health_urls.values()
-    )
+    """Whether every started process is ready. The gateway is only when each service has a copy that answers it."""
+    path = "readyz" if all(copies.values()) else "healthz"
+    processes = (f"{health_url}/readyz" for health_url in system.health_urls.values())
+    return all(answers(each) for each in (*processes, f"{url}/{path}"))
 
 
 def answers(url: str) -> bool:

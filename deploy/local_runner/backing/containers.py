@@ -25,7 +25,9 @@ ANSWER_SECONDS = 5.0
 FIRST_WORD_SECONDS = 15.0
 PULL_SECONDS = 300.0
 # A name that a second run removes first: the container of a runner that was killed must not keep the volume.
-RUN = 'docker rm --force "$1" >/dev/null 2>&1; name=$1; shift; exec docker run --rm --name "$name" "$@"'
+RUN = """docker rm --force "$1" >/dev/null 2>&1
+name=$1; shift; exec docker run --rm --init --name "$name" "$@"
+"""
 
 
 def engine_can_run(*images: str) -> bool:
@@ -110,7 +112,15 @@ class Container:
         words += [word for name in self.variables for word in ("--env", name)]
         command = ("sh", "-c", RUN, "sh", self.name, *words, self.image, *self.command)
         environment = {**os.environ, **self.variables}
-        return Spec(self.process, command, environment, death_signal="TERM", grace=25.0)
+        clean_up = ("docker", "rm", "--force", self.name)
+        return Spec(
+            self.process,
+            command,
+            environment,
+            death_signal="TERM",
+            grace=25.0,
+            clean_up=clean_up,
+        )
 
 
 class DockerPostgres:
