@@ -32,9 +32,7 @@ def require_may_change(actor: Actor, user_id: uuid.UUID, fields: Collection[str]
         raise errors.admins_only()
 
 
-def require_may_change_roles(
-    actor: Actor, before: Collection[str], after: Collection[str]
-) -> None:
+def require_may_change_roles(actor: Actor, before: Collection[str], after: Collection[str]) -> None:
     """Ownership is given and taken by owners only."""
     if touches_owner(before, after) and not actor.has_role("owner"):
         raise errors.owners_only()

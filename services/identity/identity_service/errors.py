@@ -47,7 +47,9 @@ def unknown_user() -> NotFound:
 def stale_version(present: int) -> Conflict:
     """`if_version` is not the present one."""
     return Conflict(
-        "identity.stale_version", "It was changed meanwhile; read it again.", data={"version": present}
+        "identity.stale_version",
+        "It was changed meanwhile; read it again.",
+        data={"version": present},
     )
 
 

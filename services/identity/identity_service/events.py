@@ -70,7 +70,10 @@ CONTRACT = Contract(
     service="identity",
     publishes=(
         Published(
-            "organization_created", OrganizationEventSchema, "An organization signed up.", required=True
+            "organization_created",
+            OrganizationEventSchema,
+            "An organization signed up.",
+            required=True,
         ),
         Published(
             "organization_updated",
@@ -84,9 +87,7 @@ CONTRACT = Contract(
             "People were added, perhaps with assignments to make.",
             required=True,
         ),
-        Published(
-            "user_updated", UsersSchema, "Something about people changed.", required=True
-        ),
+        Published("user_updated", UsersSchema, "Something about people changed.", required=True),
         Published("user_archived", UsersSchema, "People were archived.", required=True),
         Published("user_restored", UsersSchema, "People were restored.", required=True),
         Published(

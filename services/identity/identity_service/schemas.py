@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
@@ -28,11 +29,21 @@ class Email(Text):
         return address
 
 
-class Username(Text):
+class Name(Text):
+    """A word of a person, with its accents in one form, so that equal names are equal."""
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(**{"min": 1, "max": 100, **kw})
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return unicodedata.normalize("NFC", super()._deserialize(value, attr, data, **kwargs))
+
+
+class Username(Name):
     """A name to sign in with."""
 
     def __init__(self, **kw: Any) -> None:
-        super().__init__(min=1, max=64, **kw)
+        super().__init__(max=64, **kw)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         username = super()._deserialize(value, attr, data, **kwargs)
@@ -51,7 +62,7 @@ def given_password(**kw: Any) -> Text:
     return Text(min=1, max=1000, strip=False, **kw)
 
 
-def role_names(**kw: Any) -> fields.List:
+def role_names(**kw: Any) -> fields.List[Any]:
     """One or more roles."""
     return fields.List(
         fields.String(validate=validate.OneOf(people.ROLES)),
@@ -60,7 +71,7 @@ def role_names(**kw: Any) -> fields.List:
     )
 
 
-def ids(most: int, **kw: Any) -> fields.List:
+def ids(most: int, **kw: Any) -> fields.List[Any]:
     """A list of ids."""
     return fields.List(fields.UUID(), validate=validate.Length(max=most), **kw)
 
@@ -72,14 +83,16 @@ def page_size() -> StrictInteger:
 
 def version() -> StrictInteger:
     """The version that the caller has seen."""
-    return StrictInteger(load_default=None, allow_none=True, validate=validate.Range(1, MAX_VERSION))
+    return StrictInteger(
+        load_default=None, allow_none=True, validate=validate.Range(1, MAX_VERSION)
+    )
 
 
 class OwnerSchema(StrictSchema):
     """The person who signs an organization up."""
 
-    first_name = Text(min=1, max=100, required=True)
-    last_name = Text(min=1, max=100, required=True)
+    first_name = Name(required=True)
+    last_name = Name(required=True)
     email = Email(required=True)
     password = password(required=True)
 
@@ -139,13 +152,13 @@ class ChangePasswordSchema(StrictSchema):
 class PersonSchema(StrictSchema):
     """What people are made of."""
 
-    first_name = Text(min=1, max=100, required=True)
-    last_name = Text(min=1, max=100, required=True)
+    first_name = Name(required=True)
+    last_name = Name(required=True)
     email = Email(allow_none=True)
     username = Username(allow_none=True)
     phone = Text(min=1, max=50, allow_none=True)
     time_zone = Zone(allow_none=True)
-    external_id = Text(min=1, max=100, allow_none=True)
+    external_id = Name(allow_none=True)
 
 
 class CreateUserSchema(PersonSchema):
@@ -161,13 +174,13 @@ class CreateUserSchema(PersonSchema):
 class UserChangesSchema(StrictSchema):
     """What can be changed of a person."""
 
-    first_name = Text(min=1, max=100)
-    last_name = Text(min=1, max=100)
+    first_name = Name()
+    last_name = Name()
     email = Email(allow_none=True)
     username = Username(allow_none=True)
     phone = Text(min=1, max=50, allow_none=True)
     time_zone = Zone()
-    external_id = Text(min=1, max=100, allow_none=True)
+    external_id = Name(allow_none=True)
     roles = role_names()
 
 
@@ -194,7 +207,7 @@ class UserIdsSchema(StrictSchema):
 class SearchUsersSchema(StrictSchema):
     """Arguments of `search_users`."""
 
-    q = Text(max=200, load_default=None, allow_none=True)
+    q = Name(min=0, max=200, load_default=None, allow_none=True)
     role = fields.String(load_default=None, allow_none=True, validate=validate.OneOf(people.ROLES))
     status = fields.String(
         load_default=None, allow_none=True, validate=validate.OneOf(people.STATUSES)
@@ -209,8 +222,8 @@ class ImportedPersonSchema(PersonSchema):
 
     role = fields.String(validate=validate.OneOf(people.ROLES))
     roles = role_names()
-    first_name = Text(min=1, max=100, allow_none=True)
-    last_name = Text(min=1, max=100, allow_none=True)
+    first_name = Name(allow_none=True)
+    last_name = Name(allow_none=True)
 
 
 class UpsertUsersSchema(StrictSchema):

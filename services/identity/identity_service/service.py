@@ -17,7 +17,7 @@ from chassis.service import ServiceBase
 from identity_service import schemas, settings
 from identity_service.domain.passwords import Passwords
 from identity_service.domain.tokens import Tokens
-from identity_service.use_cases import organizations, people, sign_in
+from identity_service.use_cases import lifecycle, organizations, people, search, sign_in, upsert
 
 
 class TokenMaker(DependencyProvider):  # type: ignore[misc]
@@ -126,3 +126,66 @@ class Service(ServiceBase):
         """Several people; who is unknown is left out."""
         user_ids = load(schemas.UserIdsSchema, payload)["user_ids"]
         return {"items": people.get_users(self.database, context.current_actor(), user_ids)}
+
+    @rpc
+    def update_user(self, **payload: Any) -> dict[str, Any]:
+        """Changes a person."""
+        arguments = load(schemas.UpdateUserSchema, payload)
+        return lifecycle.update_user(
+            self.database,
+            context.current_actor(),
+            **arguments,
+            operation=context.current_operation(),
+        )
+
+    @rpc
+    def change_password(self, **payload: Any) -> None:
+        """Sets the actor's own password."""
+        arguments = load(schemas.ChangePasswordSchema, payload)
+        lifecycle.change_password(
+            self.database,
+            self.passwords,
+            context.current_actor(),
+            arguments,
+            self.sealed_operation(),
+        )
+
+    @rpc
+    def archive_user(self, **payload: Any) -> dict[str, Any]:
+        """Archives a person."""
+        user_id = load(schemas.UserIdSchema, payload)["user_id"]
+        return lifecycle.archive_user(
+            self.database, context.current_actor(), user_id, context.current_operation()
+        )
+
+    @rpc
+    def restore_user(self, **payload: Any) -> dict[str, Any]:
+        """Restores a person."""
+        user_id = load(schemas.UserIdSchema, payload)["user_id"]
+        return lifecycle.restore_user(
+            self.database, context.current_actor(), user_id, context.current_operation()
+        )
+
+    @rpc
+    def search_users(self, **payload: Any) -> dict[str, Any]:
+        """A page of people, best match first."""
+        arguments = load(schemas.SearchUsersSchema, payload)
+        return search.search_users(self.database, context.current_actor(), arguments)
+
+    @rpc
+    def upsert_users(self, **payload: Any) -> dict[str, Any]:
+        """Adds or updates up to 500 people."""
+        arguments = load(schemas.UpsertUsersSchema, payload)
+        return upsert.upsert_users(
+            self.database,
+            context.current_actor(),
+            **arguments,
+            operation=context.current_operation(),
+        )
+
+    @rpc
+    def resolve_people(self, **payload: Any) -> dict[str, Any]:
+        """Whom logins name."""
+        logins = load(schemas.ResolvePeopleSchema, payload)["logins"]
+        items = upsert.resolve_people(self.database, context.current_actor(), logins)
+        return {"items": items}

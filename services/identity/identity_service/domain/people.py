@@ -12,7 +12,9 @@ STATUSES = ("invited", "active", "archived")
 MANAGERS = frozenset({"owner", "admin"})
 
 MAX_EMAIL = 254
-EMAIL = re.compile(r"[^@\s<>(),;:\\\"\[\]]{1,64}@(?:[^@\s<>(),;:\\\"\[\].]{1,63}\.)+[^@\s<>(),;:\\\"\[\].]{2,63}")
+EMAIL = re.compile(
+    r"[^@\s<>(),;:\\\"\[\]]{1,64}@(?:[^@\s<>(),;:\\\"\[\].]{1,63}\.)+[^@\s<>(),;:\\\"\[\].]{2,63}"
+)
 
 
 def normalized_email(text: str) -> str:

@@ -32,7 +32,13 @@ VERIFY = """
 """
 
 CANDIDATES = (
-    sa.select(users.c.id, users.c.organization_id, users.c.password_hash, organizations.c.slug, organizations.c.name)
+    sa.select(
+        users.c.id,
+        users.c.organization_id,
+        users.c.password_hash,
+        organizations.c.slug,
+        organizations.c.name,
+    )
     .join(organizations, organizations.c.organization_id == users.c.organization_id)
     .where(users.c.password_hash.is_not(None), users.c.status == "active")
     .order_by(users.c.created_at, users.c.id)
@@ -172,9 +178,7 @@ def extend_login(uow: UnitOfWork, login: Login, expires_at: datetime) -> None:
 def end_login(uow: UnitOfWork, organization_id: uuid.UUID, login_id: uuid.UUID) -> None:
     """Removes a family with all its tokens."""
     uow.execute(
-        logins.delete().where(
-            logins.c.organization_id == organization_id, logins.c.id == login_id
-        )
+        logins.delete().where(logins.c.organization_id == organization_id, logins.c.id == login_id)
     )
 
 
@@ -215,4 +219,24 @@ def forget_expired_logins(uow: UnitOfWork, limit: int = 10) -> None:
         logins.delete().where(
             logins.c.organization_id == dead.c.organization_id, logins.c.id == dead.c.id
         )
+    )
+
+
+def find_hash(uow: UnitOfWork, organization_id: uuid.UUID, user_id: uuid.UUID) -> str | None:
+    """The person's password hash, if they have a password."""
+    statement = sa.select(users.c.password_hash).where(
+        users.c.organization_id == organization_id, users.c.id == user_id
+    )
+    stored: str | None = uow.execute(statement).scalar_one_or_none()
+    return stored
+
+
+def set_hash(
+    uow: UnitOfWork, organization_id: uuid.UUID, user_id: uuid.UUID, password_hash: str
+) -> None:
+    """Replaces the person's password hash."""
+    uow.execute(
+        users.update()
+        .where(users.c.organization_id == organization_id, users.c.id == user_id)
+        .values(password_hash=password_hash)
     )

@@ -79,9 +79,7 @@ def change_user(
     statement = (
         users.update()
         .where(users.c.organization_id == organization_id, users.c.id == user_id)
-        .values(
-            **with_username_key(changes), version=users.c.version + 1, updated_at=sa.func.now()
-        )
+        .values(**with_username_key(changes), version=users.c.version + 1, updated_at=sa.func.now())
         .returning(*COLUMNS)
     )
     with conflicts_named():
@@ -132,9 +130,7 @@ def hold_users(
     return {row.id: row for row in rows}
 
 
-def has_other_active_owner(
-    uow: UnitOfWork, organization_id: uuid.UUID, user_id: uuid.UUID
-) -> bool:
+def has_other_active_owner(uow: UnitOfWork, organization_id: uuid.UUID, user_id: uuid.UUID) -> bool:
     """Whether somebody else owns the organization as well."""
     ids = {"organization_id": organization_id, "user_id": user_id}
     return uow.execute(OTHER_ACTIVE_OWNER, ids).first() is not None

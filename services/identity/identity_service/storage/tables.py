@@ -1,4 +1,4 @@
-"""The tables. What the database computes of a person for searching is in generated columns, so that no writer forgets it."""
+"""The tables. What is computed of a person for searching is in generated columns, so that no writer forgets it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SORT_KEY: Final = "folded(last_name) || E'\\x01' || folded(first_name)"
 EXTERNAL_KEY: Final = "folded(external_id)"
 # Without the address's domain: nobody looks for people by it, and everybody's contains the same few words.
 SEARCH_TEXT: Final = (
-    "folded(first_name || ' ' || last_name || ' ' || coalesce(split_part(email, '@', 1), '') || ' ' || "
+    "folded(' ' || first_name || ' ' || last_name || ' ' || coalesce(split_part(email, '@', 1), '') || ' ' || "
     "coalesce(username, '') || ' ' || coalesce(external_id, ''))"
 )
 
@@ -47,7 +47,8 @@ organizations = sa.Table(
         "conflict_policy IN ('block', 'warn')", name="organizations_conflict_policy_check"
     ),
     sa.CheckConstraint(
-        "students_may_book IN ('no', 'request', 'yes')", name="organizations_students_may_book_check"
+        "students_may_book IN ('no', 'request', 'yes')",
+        name="organizations_students_may_book_check",
     ),
 )
 
@@ -98,9 +99,12 @@ users = sa.Table(
     # Signing in looks in all organizations, but only for people with a password; an import writes none of these.
     sa.Index("users_email_login", "email", postgresql_where=sa.text("password_hash IS NOT NULL")),
     sa.Index(
-        "users_username_login", "username_key", postgresql_where=sa.text("password_hash IS NOT NULL")
+        "users_username_login",
+        "username_key",
+        postgresql_where=sa.text("password_hash IS NOT NULL"),
     ),
     sa.Index("users_by_sort_key", "organization_id", "sort_key", "id"),
+    sa.Index("users_by_status", "organization_id", "status", "sort_key", "id"),
     sa.Index("users_by_name_key", "organization_id", "name_key", "id"),
     sa.Index(
         "users_by_external_key",

@@ -58,9 +58,7 @@ def sign_up(
     return sign_in.answer(tokens, owner, organization)
 
 
-def add_owner(
-    uow: UnitOfWork, organization: Any, owner: dict[str, Any], password_hash: str
-) -> Any:
+def add_owner(uow: UnitOfWork, organization: Any, owner: dict[str, Any], password_hash: str) -> Any:
     """Stores the first person and tells the others of organization and person."""
     row = people.add_user(
         uow,

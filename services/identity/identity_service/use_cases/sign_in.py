@@ -43,9 +43,7 @@ def find_candidates(uow: UnitOfWork, login: str, organization: str | None) -> Se
     """The people whom a login may mean. A username has no `@`, so a login is either."""
     is_email = "@" in login
     wanted = normalized_email(login) if is_email else username_key(login)
-    return credentials.sign_in_candidates(
-        uow, wanted, is_email=is_email, organization=organization
-    )
+    return credentials.sign_in_candidates(uow, wanted, is_email=is_email, organization=organization)
 
 
 def with_right_password(

@@ -1,0 +1,116 @@
+"""Finding, adding and changing many people, each with one statement for all of them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from chassis.database import UnitOfWork
+from identity_service.domain.people import username_key
+from identity_service.storage.people import COLUMNS
+from identity_service.storage.tables import users
+
+WRITTEN = (
+    "id uuid, roles text[], first_name text, last_name text, email text, username text, username_key text, "
+    "external_id text, phone text, time_zone text, status text"
+)
+
+INSERT = f"""
+    INSERT INTO users (organization_id, id, roles, first_name, last_name, email, username, username_key, external_id,
+                       phone, time_zone, status)
+    SELECT %(organization_id)s, id, roles, first_name, last_name, email, username, username_key, external_id, phone,
+           time_zone, status
+      FROM jsonb_to_recordset(%(people)s) AS given ({WRITTEN})
+     ORDER BY id
+    RETURNING id, roles, status, time_zone, version
+"""  # noqa: S608 - constants only
+
+UPDATE = f"""
+    UPDATE users
+       SET roles = given.roles, first_name = given.first_name, last_name = given.last_name, email = given.email,
+           username = given.username, username_key = given.username_key, external_id = given.external_id,
+           phone = given.phone, time_zone = given.time_zone, version = users.version + 1, updated_at = now()
+      FROM jsonb_to_recordset(%(people)s) AS given ({WRITTEN})
+     WHERE users.organization_id = %(organization_id)s AND users.id = given.id
+    RETURNING users.id, users.roles, users.status, users.time_zone, users.version
+"""  # noqa: S608 - constants only
+
+
+def named(column: sa.Column[Any], parameter: str) -> sa.Select[Any]:
+    """The ids of those whom one kind of name names; an index each, rather than one scan for either."""
+    wanted = sa.bindparam(parameter, type_=sa.ARRAY(sa.Text))
+    in_organization = users.c.organization_id == sa.bindparam("organization_id")
+    return sa.select(users.c.id).where(in_organization, column == sa.any_(wanted))
+
+
+FIND_NAMED = (
+    sa.select(*COLUMNS)
+    .where(
+        users.c.organization_id == sa.bindparam("organization_id"),
+        users.c.id.in_(
+            sa.union(
+                named(users.c.email, "email"),
+                named(users.c.username_key, "username"),
+                named(users.c.external_id, "external_id"),
+            )
+        ),
+    )
+    .order_by(users.c.id)
+)
+LOCK_NAMED = FIND_NAMED.with_for_update()
+
+
+def find_named(
+    uow: UnitOfWork,
+    organization_id: uuid.UUID,
+    keys: Collection[tuple[str, str]],
+    *,
+    for_update: bool = False,
+) -> Sequence[Mapping[str, Any]]:
+    """Everybody whom one of `keys` (kind and value, in the form that is compared) names."""
+    parameters: dict[str, Any] = {"organization_id": organization_id}
+    for kind in ("email", "username", "external_id"):
+        parameters[kind] = [value for one, value in keys if one == kind]
+    statement = LOCK_NAMED if for_update else FIND_NAMED
+    return uow.execute(statement, parameters).mappings().all()
+
+
+def add_people(
+    uow: UnitOfWork, organization_id: uuid.UUID, people: Sequence[Mapping[str, Any]]
+) -> list[Any]:
+    """Stores new people and returns what events show of them."""
+    return write(uow, INSERT, organization_id, people)
+
+
+def change_people(
+    uow: UnitOfWork, organization_id: uuid.UUID, people: Sequence[Mapping[str, Any]]
+) -> list[Any]:
+    """Stores changed people, each one version on, and returns what events show of them."""
+    return write(uow, UPDATE, organization_id, people)
+
+
+def write(
+    uow: UnitOfWork,
+    statement: str,
+    organization_id: uuid.UUID,
+    people: Sequence[Mapping[str, Any]],
+) -> list[Any]:
+    """All people in one round trip, as one JSON parameter."""
+    if not people:
+        return []
+    rows = [{**one, "username_key": key_of(one)} for one in people]
+    parameters = {
+        "organization_id": str(organization_id),
+        "people": orjson.dumps(rows, default=str).decode(),
+    }
+    return list(uow.connection.exec_driver_sql(statement, parameters).all())
+
+
+def key_of(person: Mapping[str, Any]) -> str | None:
+    """The person's username in the form that is compared."""
+    username = person["username"]
+    return username_key(username) if username else None
