@@ -20,6 +20,7 @@ class SentMessage(StrictSchema):
     id = fields.UUID(required=True)
     conversation_id = fields.UUID(required=True)
     sender_id = fields.UUID(required=True)
+    attachments = fields.List(fields.Dict(), required=True)
     sent_at = Moment(required=True)
 
 
@@ -56,7 +57,7 @@ CONTRACT = Contract(
 def message_sent(message: dict[str, Any], pair: Pair) -> dict[str, Any]:
     """Data of `message_sent` from the answer that the sender gets."""
     return {
-        "message": {key: message[key] for key in ("id", "conversation_id", "sender_id", "sent_at")},
+        "message": {key: value for key, value in message.items() if key != "body"},
         "instructor_id": str(pair.instructor_id),
         "student_id": str(pair.student_id),
     }

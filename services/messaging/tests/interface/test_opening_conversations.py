@@ -78,7 +78,7 @@ def test_a_student_is_not_tried_as_an_instructor(service, assignment):
     student = actor("student")
     other = actor("student", organization_id=student.organization_id)
     assignment.assign(student, other)
-    with pytest.raises(Forbidden, match="assignment.pair_not_assigned"):
+    with pytest.raises(Forbidden, match=r"assignment.pair_not_assigned"):
         open_with(service, student, other.user_id)
 
 
@@ -95,7 +95,7 @@ def test_who_is_not_assigned_unknown_or_oneself_is_refused_in_the_same_words(ser
 
 @pytest.mark.parametrize("role", ["admin", "owner"])
 def test_an_administrator_takes_part_in_no_conversation(service, pair, role):
-    with pytest.raises(Forbidden, match="messaging.not_a_participant"):
+    with pytest.raises(Forbidden, match=r"messaging.not_a_participant"):
         open_with(service, pair.anybody(role), pair.student.user_id)
 
 
@@ -107,7 +107,7 @@ def test_an_administrator_who_also_teaches_does(service, assignment):
 
 
 def test_nobody_opens_a_conversation_without_signing_in(service, pair):
-    with pytest.raises(Forbidden, match="access.sign_in_required"):
+    with pytest.raises(Forbidden, match=r"access.sign_in_required"):
         open_with(service, None, pair.student.user_id)
 
 
@@ -124,7 +124,7 @@ def test_an_operation_id_is_good_for_one_request(service, pair):
     open_with(service, pair.instructor, pair.student.user_id, operation_id)
     other = pair.anybody("student")
     pair.assignment.assign(pair.instructor, other)
-    with pytest.raises(Invalid, match="idempotency.key_reused"):
+    with pytest.raises(Invalid, match=r"idempotency.key_reused"):
         open_with(service, pair.instructor, other.user_id, operation_id)
 
 

@@ -27,7 +27,7 @@ def test_others_learn_that_a_message_was_sent_but_not_what_it_says(service, talk
     event = next(e for e in service.events("message_sent") if e.subject == talk.id)
     assert event.organization_id == talk.student.organization_id
     assert event.data == {
-        "message": {k: message[k] for k in ("id", "conversation_id", "sender_id", "sent_at")},
+        "message": {key: value for key, value in message.items() if key != "body"},
         "instructor_id": str(talk.instructor.user_id),
         "student_id": str(talk.student.user_id),
     }
@@ -57,23 +57,22 @@ def test_a_repeated_call_stores_one_message(service, talk):
 def test_the_same_call_at_the_same_moment_stores_one_message(talk):
     operation_id = uuid.uuid4()
 
-    def send(_: int) -> object:
+    def send(_: int) -> str:
         try:
             return talk.send(talk.student, "Once", operation_id)["id"]
         except Conflict as conflict:
-            assert conflict.code == "idempotency.in_progress"
-            return None
+            return conflict.code
 
     with ThreadPoolExecutor(10) as threads:
-        sent = {answer for answer in threads.map(send, range(20)) if answer}
-    assert len(sent) == 1
+        answers = set(threads.map(send, range(20)))
+    assert len(answers - {"idempotency.in_progress"}) == 1
     assert talk.bodies(talk.student) == ["Once"]
 
 
 def test_an_operation_id_is_good_for_one_message(talk):
     operation_id = uuid.uuid4()
     talk.send(talk.student, "One", operation_id)
-    with pytest.raises(Invalid, match="idempotency.key_reused"):
+    with pytest.raises(Invalid, match=r"idempotency.key_reused"):
         talk.send(talk.student, "Two", operation_id)
 
 
@@ -81,7 +80,7 @@ def test_an_operation_id_is_good_for_one_message(talk):
 def test_after_the_assignment_ended_nobody_writes_but_both_read(talk, side):
     talk.send(talk.instructor, "Goodbye")
     talk.assignment.end(talk.instructor, talk.student)
-    with pytest.raises(Forbidden, match="assignment.pair_not_assigned"):
+    with pytest.raises(Forbidden, match=r"assignment.pair_not_assigned"):
         talk.send(getattr(talk, side))
     assert talk.bodies(getattr(talk, side)) == ["Goodbye"]
 
@@ -97,7 +96,7 @@ def test_a_repeat_of_what_was_sent_before_the_end_answers_the_first_answer(servi
 def test_while_assignment_is_silent_nothing_is_sent_and_the_sender_soon_knows(service, talk):
     operation_id = uuid.uuid4()
     started = time.monotonic()
-    with talk.assignment.silent(), pytest.raises(Unavailable, match="service.timeout"):
+    with talk.assignment.silent(), pytest.raises(Unavailable, match=r"service.timeout"):
         talk.send(talk.student, operation_id=operation_id)
     assert time.monotonic() - started < 5
     assert talk.rows("id", "messages") == []
@@ -123,13 +122,13 @@ def test_an_answer_that_makes_no_sense_allows_nothing(talk, answer):
 
 @pytest.mark.parametrize("role", ["admin", "owner"])
 def test_an_administrator_cannot_write_in_others_conversations(talk, role):
-    with pytest.raises(Forbidden, match="messaging.not_a_participant"):
+    with pytest.raises(Forbidden, match=r"messaging.not_a_participant"):
         talk.send(talk.anybody(role))
 
 
 @pytest.mark.parametrize("role", ["instructor", "student"])
 def test_for_others_the_conversation_does_not_exist(talk, role):
-    with pytest.raises(NotFound, match="messaging.unknown_conversation"):
+    with pytest.raises(NotFound, match=r"messaging.unknown_conversation"):
         talk.send(talk.anybody(role))
 
 
@@ -142,7 +141,7 @@ def test_for_other_organizations_the_conversation_does_not_exist(service, talk):
             ("list_messages", {}),
             ("mark_read", {"message_id": uuid.uuid4()}),
         ):
-            with pytest.raises(NotFound, match="messaging.unknown_conversation"):
+            with pytest.raises(NotFound, match=r"messaging.unknown_conversation"):
                 service.call(method, actor=stranger, conversation_id=talk.id, **more)
 
 

@@ -22,11 +22,12 @@ def test_what_shows_something_is_not(body):
 
 @given(st.text(max_size=300))
 def test_a_body_is_kept_unchanged_or_refused_by_name(body):
+    arguments = {"conversation_id": CONVERSATION, "body": body}
     try:
-        loaded = load(SendMessage, {"conversation_id": CONVERSATION, "body": body})
+        loaded = load(SendMessage, arguments)["body"]
     except Invalid as refusal:
-        assert {error.pointer for error in refusal.errors} == {"/body"}
-    else:
-        assert loaded["body"] == body
+        loaded = {error.pointer for error in refusal.errors}
+    assert loaded in (body, {"/body"})
+    if loaded == body:
         assert "\x00" not in body
         body.encode()
