@@ -1,0 +1,151 @@
+"""What the import service asks its neighbours, as typed functions. All calls act for the person who imports."""
+
+from __future__ import annotations
+
+import contextvars
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from chassis.errors import Conflict, Unavailable
+from chassis.rpc.client import RpcClient
+
+MOST_LOGINS: Final = 1000
+MOST_PAIRS: Final = 1000
+PAGE: Final = 200
+LISTS_AT_ONCE: Final = 8
+
+Ids = tuple[str, str]
+
+
+class Identity:
+    """The service that knows the people."""
+
+    def __init__(self, neighbours: RpcClient) -> None:
+        self._neighbours = neighbours
+
+    def upsert(
+        self,
+        people: Sequence[Mapping[str, Any]],
+        *,
+        dry_run: bool,
+        operation_id: uuid.UUID | None = None,
+    ) -> list[dict[str, Any]]:
+        """What becomes of up to 500 people, in order; with `dry_run`, what would."""
+        if not people:
+            return []
+        answer = patiently(
+            self._neighbours,
+            "identity",
+            "upsert_users",
+            operation_id=operation_id,
+            people=list(people),
+            dry_run=dry_run,
+        )
+        results: list[dict[str, Any]] = answer["results"]
+        return results
+
+    def resolve(self, logins: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The users that these e-mails, usernames and external ids mean; unknown ones are left out."""
+        found: dict[str, dict[str, Any]] = {}
+        for part in parts(list(logins), MOST_LOGINS):
+            answer = patiently(self._neighbours, "identity", "resolve_people", logins=part)
+            found.update({item["login"]: item["user"] for item in answer["items"] if item["user"]})
+        return found
+
+
+class Assignment:
+    """The service that knows who is assigned to whom. Pairs are (instructor id, student id)."""
+
+    def __init__(self, neighbours: RpcClient) -> None:
+        self._neighbours = neighbours
+
+    def active(self, pairs: Sequence[Ids]) -> set[Ids]:
+        """Those of the pairs that are assigned now."""
+        found: set[Ids] = set()
+        for part in parts(pairs, MOST_PAIRS):
+            answer = patiently(
+                self._neighbours, "assignment", "authorize_many", pairs=list(map(pair_json, part))
+            )
+            decided = zip(part, answer["results"], strict=True)
+            found.update(pair for pair, decision in decided if decision["allowed"])
+        return found
+
+    def assign(self, pairs: Sequence[Ids], operation_id: uuid.UUID) -> list[str]:
+        """Assigns up to 1000 pairs and says the outcome of each."""
+        return self._change("assign_many", pairs, operation_id, source="import")
+
+    def end(self, pairs: Sequence[Ids], operation_id: uuid.UUID) -> list[str]:
+        """Ends the assignments of up to 1000 pairs and says the outcome of each."""
+        return self._change("end_many", pairs, operation_id, source="import")
+
+    def partners(self, people: Sequence[tuple[str, str]]) -> list[list[Ids]]:
+        """The active pairs of each (`instructor_id` or `student_id`, id), in order.
+
+        The contract has one page of one person per call, so several are asked at a time.
+        """
+        if not people:
+            return []
+        with ThreadPoolExecutor(LISTS_AT_ONCE) as pool:
+            asked = [
+                pool.submit(contextvars.copy_context().run, self._pairs_of, which, user_id)
+                for which, user_id in people
+            ]
+            return [answer.result() for answer in asked]
+
+    def _pairs_of(self, which: str, user_id: str) -> list[Ids]:
+        return [(a["instructor_id"], a["student_id"]) for a in self._list(which, user_id)]
+
+    def _list(self, which: str, user_id: str) -> Iterator[dict[str, Any]]:
+        cursor = None
+        while True:
+            page = patiently(
+                self._neighbours,
+                "assignment",
+                "list_assignments",
+                status="active",
+                limit=PAGE,
+                cursor=cursor,
+                **{which: user_id},
+            )
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def _change(
+        self, method: str, pairs: Sequence[Ids], operation_id: uuid.UUID, **options: str
+    ) -> list[str]:
+        if not pairs:
+            return []
+        answer = patiently(
+            self._neighbours,
+            "assignment",
+            method,
+            operation_id=operation_id,
+            pairs=list(map(pair_json, pairs)),
+            **options,
+        )
+        return [result["outcome"] for result in answer["results"]]
+
+
+def patiently(neighbours: RpcClient, service: str, method: str, **arguments: Any) -> Any:
+    """Calls a neighbour. Its being busy with our own earlier try is a reason to try again, not to fail."""
+    try:
+        return neighbours.call(service, method, **arguments)
+    except Conflict as error:
+        if error.code != "idempotency.in_progress":
+            raise
+        raise Unavailable(error.code, error.detail) from error
+
+
+def pair_json(pair: Ids) -> dict[str, str]:
+    """A pair as the bus carries it."""
+    return {"instructor_id": pair[0], "student_id": pair[1]}
+
+
+def parts(items: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:
+    """The items in runs of at most `most`."""
+    for start in range(0, len(items), most):
+        yield items[start : start + most]

@@ -1,0 +1,73 @@
+"""The life of an import: its states, its steps, its figures."""
+
+from __future__ import annotations
+
+import uuid
+from enum import StrEnum
+from typing import Final
+
+LARGEST_FILE: Final = 50 * (1 << 20)
+CHUNK_ROWS: Final = 500
+CHUNK_PAIRS: Final = 1000
+
+
+class Status(StrEnum):
+    """What `get_import` shows. `reading` lasts from the first byte until the plan stands."""
+
+    READING = "reading"
+    PLANNED = "planned"
+    APPLYING = "applying"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+# In these a step is due, or the upload is still arriving.
+BUSY: Final = frozenset({Status.READING, Status.APPLYING})
+
+
+class Associations(StrEnum):
+    """What the columns `instructors` and `students` do to the pairs they name."""
+
+    ADD = "add"
+    REPLACE = "replace"
+    REMOVE = "remove"
+
+
+class Outcome(StrEnum):
+    """What becomes of a row's person."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    UNCHANGED = "unchanged"
+    INVALID = "invalid"
+
+
+class Step(StrEnum):
+    """The steps of the work, in order. People come before pairs, so that a file's rows may stand in any order."""
+
+    READ = "read"
+    PLAN_PEOPLE = "plan_people"
+    PLAN_PAIRS = "plan_pairs"
+    FINISH_PLAN = "finish_plan"
+    APPLY_PEOPLE = "apply_people"
+    APPLY_PAIRS = "apply_pairs"
+    FINISH = "finish"
+
+
+def operation_id(import_id: uuid.UUID, step: Step, chunk: int, part: str = "") -> uuid.UUID:
+    """The id of a chunk's call to a neighbour: the same however often the chunk is tried."""
+    return uuid.uuid5(import_id, f"{step}/{chunk}/{part}")
+
+
+def no_counts() -> dict[str, int]:
+    """`counts` before anything is known."""
+    names = ("rows", "create", "update", "unchanged", "assign", "unassign", "invalid")
+    return dict.fromkeys(names, 0)
+
+
+def shown_progress(rows: int, work_done: int, work_total: int) -> dict[str, int]:
+    """Progress in rows: people may take one pass over the file and pairs another, which nobody needs to know."""
+    if work_total == 0:
+        return {"done": 0, "total": rows}
+    return {"done": min(rows, rows * work_done // work_total), "total": rows}

@@ -1,0 +1,92 @@
+"""`python -m import_service.reading < file > rows`: the child process that reads an upload.
+
+Writes lines of JSON: first `{"detected", "rows"}` or `{"errors"}`, then one array of rows per line. It reads the file
+twice, so that one that is broken somewhere yields no row at all.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
+
+from import_service.reading.columns import Column, read_columns
+from import_service.reading.detect import open_table
+from import_service.reading.problems import UnreadableFile
+from import_service.reading.rows import RowReader
+from import_service.reading.table import Table
+
+MOST_ROWS: Final = 250_000
+BATCH_ROWS: Final = 500
+BATCH_CELLS: Final = 500_000  # characters
+MEMORY_BYTES: Final = 1 << 30
+CPU_SECONDS: Final = 120
+
+
+def limit_resources() -> None:
+    """A file made to hurt ends this process, not the service."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+
+
+def read(source: BinaryIO) -> Iterator[Any]:
+    """The JSON values to write for the file."""
+    try:
+        table = open_table(source)
+        columns = read_columns(table.header.cells)
+        rows = count_rows(table)
+    except UnreadableFile as problem:
+        yield {"errors": [problem.to_json()]}
+        return
+    yield {"detected": describe(table, columns), "rows": rows}
+    yield from batches(table, RowReader(columns))
+
+
+def count_rows(table: Table) -> int:
+    """How many rows there are; UnreadableFile if any can't be read, or if they are none or too many."""
+    rows = sum(1 for _ in table.records())
+    if rows == 0:
+        raise UnreadableFile("import.no_rows", "The file has a header, but no rows below it.")
+    if rows > MOST_ROWS:
+        detail = f"The file has {rows:,} rows; upload at most {MOST_ROWS:,} at a time."
+        raise UnreadableFile("import.too_many_rows", detail)
+    return rows
+
+
+def describe(table: Table, columns: list[Column]) -> dict[str, Any]:
+    """`detected` as users see it."""
+    return {
+        "format": table.format,
+        "encoding": table.encoding,
+        "delimiter": table.delimiter,
+        "sheets": [],
+        "columns": [column.to_json() for column in columns],
+    }
+
+
+def batches(table: Table, reader: RowReader) -> Iterator[list[dict[str, Any]]]:
+    """The rows, some hundred at a time, fewer where they are big."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for position, record in enumerate(table.records()):
+        batch.append(reader.read(position, record))
+        size += sum(map(len, record.cells))
+        if len(batch) >= BATCH_ROWS or size >= BATCH_CELLS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def main() -> None:
+    """Reads standard input, writes standard output."""
+    limit_resources()
+    for value in read(sys.stdin.buffer):
+        sys.stdout.write(json.dumps(value, ensure_ascii=True))
+        sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()

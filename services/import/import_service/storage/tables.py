@@ -1,0 +1,138 @@
+"""The tables. Rows, keys and pairs are written some hundred at a time, and read by their import only."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from chassis import plumbing
+
+metadata: Final = sa.MetaData()
+MOMENT: Final = sa.DateTime(timezone=True)
+
+imports = sa.Table(
+    "imports",
+    metadata,
+    sa.Column("organization_id", sa.Uuid, nullable=False),
+    sa.Column("id", sa.Uuid, nullable=False),
+    sa.Column("filename", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("associations", sa.Text, nullable=False),
+    sa.Column("send_invitations", sa.Boolean, nullable=False),
+    sa.Column("apply", sa.Boolean, nullable=False),
+    # On whose behalf the steps run: who uploaded the file, then who applied it.
+    sa.Column("actor", JSONB, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    # The one step that is due, and where its chunk starts; null before the upload is complete.
+    sa.Column("step", sa.Text),
+    sa.Column("chunk", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("rows", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("work_done", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("work_total", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("detected", JSONB),
+    sa.Column("counts", JSONB, nullable=False),
+    sa.Column("errors", JSONB, nullable=False, server_default="[]"),
+    sa.Column("created_at", MOMENT, nullable=False, server_default=sa.func.now()),
+    sa.Column("finished_at", MOMENT),
+    sa.PrimaryKeyConstraint("organization_id", "id", name="imports_pkey"),
+    sa.CheckConstraint("associations IN ('add', 'replace', 'remove')", name="imports_associations"),
+    sa.CheckConstraint(
+        "status IN ('reading', 'planned', 'applying', 'finished', 'failed', 'cancelled')",
+        name="imports_status",
+    ),
+)
+
+
+def of_import(table: str) -> sa.ForeignKeyConstraint:
+    """The reference to the import that a row belongs to."""
+    return sa.ForeignKeyConstraint(
+        ["organization_id", "import_id"],
+        ["imports.organization_id", "imports.id"],
+        name=f"{table}_import",
+        ondelete="CASCADE",
+    )
+
+
+import_chunks = sa.Table(
+    "import_chunks",
+    metadata,
+    sa.Column("organization_id", sa.Uuid, nullable=False),
+    sa.Column("import_id", sa.Uuid, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("created_at", MOMENT, nullable=False, server_default=sa.func.now()),
+    sa.PrimaryKeyConstraint("organization_id", "import_id", "position", name="import_chunks_pkey"),
+    of_import("import_chunks"),
+    sa.Index("import_chunks_age", "organization_id", "created_at"),
+)
+
+# No index on what the steps change, and room on each page: so an update stays a small one (heap-only tuple).
+import_rows = sa.Table(
+    "import_rows",
+    metadata,
+    sa.Column("organization_id", sa.Uuid, nullable=False),
+    sa.Column("import_id", sa.Uuid, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("line", sa.Integer, nullable=False),
+    sa.Column("cells", JSONB, nullable=False),
+    sa.Column("person", JSONB, nullable=False),
+    sa.Column("role", sa.Text),
+    sa.Column("instructors", JSONB),
+    sa.Column("students", JSONB),
+    sa.Column("known_as", JSONB),
+    sa.Column("outcome", sa.Text),
+    sa.Column("applied", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("user_id", sa.Uuid),
+    sa.Column("changes", JSONB),
+    sa.Column("errors", JSONB, nullable=False),
+    sa.PrimaryKeyConstraint("organization_id", "import_id", "position", name="import_rows_pkey"),
+    of_import("import_rows"),
+    sa.CheckConstraint(
+        "outcome IN ('create', 'update', 'unchanged', 'invalid')", name="import_rows_outcome"
+    ),
+)
+
+# Which row first named an e-mail, username, external id or found person. Duplicates and references are told by it.
+import_keys = sa.Table(
+    "import_keys",
+    metadata,
+    sa.Column("organization_id", sa.Uuid, nullable=False),
+    sa.Column("import_id", sa.Uuid, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.PrimaryKeyConstraint("organization_id", "import_id", "key", name="import_keys_pkey"),
+    of_import("import_keys"),
+)
+
+# A pair that the file names, once, however often it does. Somebody who is yet to be created is meant by position.
+import_pairs = sa.Table(
+    "import_pairs",
+    metadata,
+    sa.Column("organization_id", sa.Uuid, nullable=False),
+    sa.Column("import_id", sa.Uuid, nullable=False),
+    sa.Column("number", sa.BigInteger, sa.Identity(always=True), nullable=False),
+    sa.Column("instructor_key", sa.Text, nullable=False),
+    sa.Column("student_key", sa.Text, nullable=False),
+    sa.Column("instructor_id", sa.Uuid),
+    sa.Column("student_id", sa.Uuid),
+    sa.Column("instructor_position", sa.Integer),
+    sa.Column("student_position", sa.Integer),
+    sa.Column("named_by_instructor", sa.Boolean, nullable=False),
+    sa.Column("named_by_student", sa.Boolean, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("planned", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text),
+    sa.PrimaryKeyConstraint(
+        "organization_id", "import_id", "instructor_key", "student_key", name="import_pairs_pkey"
+    ),
+    of_import("import_pairs"),
+    sa.CheckConstraint("action IN ('assign', 'end')", name="import_pairs_action"),
+    sa.Index("import_pairs_number", "organization_id", "import_id", "number"),
+    sa.Index("import_pairs_instructor", "organization_id", "import_id", "instructor_position"),
+    sa.Index("import_pairs_student", "organization_id", "import_id", "student_position"),
+)
+
+plumbing.add_to(metadata)

@@ -1,0 +1,79 @@
+"""Runs the step that an event says is due."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import structlog
+
+from chassis.context import acting_as
+from chassis.database import Database
+from chassis.errors import ServiceError, Unavailable
+from chassis.events import Event
+from import_service import storage
+from import_service.clients import Assignment, Identity
+from import_service.domain import Status, Step
+from import_service.use_cases.applying import apply_pairs, apply_people
+from import_service.use_cases.finishing import finish, finish_plan
+from import_service.use_cases.planning_pairs import plan_pairs
+from import_service.use_cases.planning_people import plan_people
+from import_service.use_cases.reading import read_upload
+from import_service.use_cases.turns import Turn, fail
+
+log = structlog.get_logger()
+
+# For all calls of one chunk to neighbours together; the file itself is read without a deadline.
+STEP_SECONDS: Final = 25.0
+
+STEPS: Final[Mapping[Step, Callable[[Turn], None]]] = {
+    Step.READ: read_upload,
+    Step.PLAN_PEOPLE: plan_people,
+    Step.PLAN_PAIRS: plan_pairs,
+    Step.FINISH_PLAN: finish_plan,
+    Step.APPLY_PEOPLE: apply_people,
+    Step.APPLY_PAIRS: apply_pairs,
+    Step.FINISH: finish,
+}
+
+
+def run_step(
+    database: Database,
+    identity: Identity,
+    assignment: Assignment,
+    event: Event,
+    *,
+    import_id: uuid.UUID,
+    step: Step,
+    chunk: int,
+) -> None:
+    """Does one chunk of work on behalf of the person who imports. Does nothing when it is not due (any more).
+
+    Unavailable, so that it is tried again later, when a neighbour does not answer. When one refuses, the import fails.
+    """
+    with database.unit_of_work(event.organization_id) as uow:
+        upload = storage.imports.find(uow, import_id)
+    if not is_due(upload, step, chunk):
+        log.info("import.step_not_due", import_id=str(import_id), step=step.value, chunk=chunk)
+        return
+    turn = Turn(database, identity, assignment, event, upload, step, chunk)
+    with acting_as(storage.imports.actor_of(upload), seconds=STEP_SECONDS):
+        try:
+            STEPS[step](turn)
+        except Unavailable:
+            raise
+        except ServiceError as error:
+            log.warning(
+                "import.refused", import_id=str(import_id), step=step.value, code=error.code
+            )
+            fail(turn, {"code": error.code, "column": None, "detail": error.detail})
+
+
+def is_due(upload: Any | None, step: Step, chunk: int) -> bool:
+    """Whether the import waits for exactly this."""
+    return (
+        upload is not None
+        and upload.status in {Status.READING, Status.APPLYING}
+        and (upload.step, upload.chunk) == (step, chunk)
+    )

@@ -1,0 +1,106 @@
+"""One turn of an import's work: a step's chunk, tried as often as it takes, stored once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from chassis.database import Database, UnitOfWork
+from chassis.events import Event
+from import_service import storage
+from import_service.clients import Assignment, Identity
+from import_service.domain import Associations, Status, Step, operation_id
+from import_service.use_cases.state import end, hand_on
+
+HANDLER: Final = "on_import_import_step_due"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a step works with. `upload` is the import as it was when the turn began."""
+
+    database: Database
+    identity: Identity
+    assignment: Assignment
+    event: Event
+    upload: Any
+    step: Step
+    start: int
+
+    @property
+    def import_id(self) -> uuid.UUID:
+        """The import."""
+        return self.upload.id  # type: ignore[no-any-return]
+
+    @property
+    def organization_id(self) -> uuid.UUID:
+        """The organization the turn is confined to."""
+        return self.upload.organization_id  # type: ignore[no-any-return]
+
+    @property
+    def associations(self) -> Associations:
+        """What the file's pairs are for."""
+        return Associations(self.upload.associations)
+
+    def operation_id(self, part: str = "") -> uuid.UUID:
+        """The id of a call to a neighbour, the same in every try of this turn."""
+        return operation_id(self.import_id, self.step, self.start, part)
+
+    def header_of(self, field: str) -> str:
+        """The file's own name of a column."""
+        columns = self.upload.detected["columns"]
+        return next((c["header"] for c in columns if c["field"] == field), field)
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The step that is due after this one, and how much work this one did."""
+
+    step: Step
+    start: int = 0
+    done: int = 0
+
+
+Write = Callable[[UnitOfWork], Next | None]
+
+
+def settle(turn: Turn, write: Write) -> None:
+    """Stores what a turn found or did and hands on, once, if nobody else did.
+
+    An import that was cancelled meanwhile goes no further; but what a turn already did to people is still noted.
+    """
+    with turn.database.unit_of_work(turn.organization_id) as uow:
+        upload = storage.imports.lock(uow, turn.import_id)
+        if not uow.is_first_delivery(turn.event, HANDLER) or not is_at(upload, turn):
+            return
+        if upload.status == Status.CANCELLED:
+            note_after_cancel(uow, turn, write)
+        elif (following := write(uow)) is not None:
+            work_done = upload.work_done + following.done
+            hand_on(uow, upload, following.step, following.start, work_done=work_done)
+        uow.commit()
+
+
+def is_at(upload: Any, turn: Turn) -> bool:
+    """Whether this turn is still the one that is due."""
+    return (upload.step, upload.chunk) == (turn.step, turn.start)
+
+
+def note_after_cancel(uow: UnitOfWork, turn: Turn, write: Write) -> None:
+    """Stores what was applied while somebody cancelled, and counts again."""
+    if turn.step in {Step.APPLY_PEOPLE, Step.APPLY_PAIRS}:
+        write(uow)
+        counts = storage.imports.applied_counts(uow, turn.import_id)
+        storage.imports.change(uow, turn.import_id, counts=counts)
+
+
+def fail(turn: Turn, *problems: dict[str, Any]) -> None:
+    """Ends the import, saying why. What was applied stays applied."""
+
+    def write(uow: UnitOfWork) -> None:
+        counts = storage.imports.applied_counts(uow, turn.import_id)
+        end(uow, turn.upload, Status.FAILED, errors=list(problems), counts=counts)
+
+    settle(turn, write)
