@@ -287,7 +287,8 @@ def cursor_of(*keys):
 BAD_CURSORS = [
     5, [], "x", "\x00", "é", "a" * 501, cursor_of(), cursor_of(1, 2, 3), cursor_of("a", "b"), cursor_of(2**63),
     cursor_of(-1), cursor_of(1.5), cursor_of(True), cursor_of(None),
-    cursor_of("2030-01-01T00:00:00", str(uuid.uuid4())), cursor_of("2030-01-01T00:00:00+00:00", "x"), cursor_of([], {}), "W10", "e30",
+    cursor_of("2030-01-01T00:00:00", str(uuid.uuid4())), cursor_of("2030-01-01T00:00:00+00:00", "x"),
+    cursor_of([], {}), "W10", "e30",
 ]  # fmt: skip
 
 
