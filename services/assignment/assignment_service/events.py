@@ -192,6 +192,16 @@ def fact(row: Any) -> dict[str, Any]:
     }
 
 
+def created(facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The data of `assignment_created`."""
+    return {"assignments": list(facts)}
+
+
+def ended(facts: Sequence[dict[str, Any]], future_sessions: FutureSessions) -> dict[str, Any]:
+    """The data of `assignment_ended`."""
+    return {"assignments": list(facts), "future_sessions": future_sessions.value}
+
+
 def batches(
     facts: Sequence[dict[str, Any]], cause: str
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:

@@ -142,7 +142,7 @@ def assign_in(
 def publish_created(uow: UnitOfWork, facts: Sequence[dict[str, Any]], cause: uuid.UUID) -> None:
     """Tells the others of new assignments, many at a time."""
     for subject, batch in events.batches(facts, str(cause)):
-        uow.publish("assignment_created", subject=subject, data={"assignments": batch})
+        uow.publish("assignment_created", subject=subject, data=events.created(batch))
 
 
 def facts_of(rows: Iterable[Any]) -> Facts:

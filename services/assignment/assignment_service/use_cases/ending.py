@@ -65,7 +65,7 @@ def end_in(
     rows = storage.end(uow, pairs, by=actor.user_id, at=datetime.now(UTC))
     ended = facts_of(rows)
     for subject, batch in events.batches(list(ended.values()), str(cause)):
-        data = {"assignments": batch, "future_sessions": future_sessions.value}
+        data = events.ended(batch, future_sessions)
         uow.publish("assignment_ended", subject=subject, data=data)
     return ended
 
