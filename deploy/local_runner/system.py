@@ -14,6 +14,13 @@ from local_runner.processes import Spec
 from local_runner.secret_store import SecretStore
 
 GRACE_SECONDS = 8
+DEFAULTS = {
+    "LOG_LEVEL": "INFO",
+    "GRACE_SECONDS": str(GRACE_SECONDS),
+    # Password hashing takes and frees large blocks in many threads; the C library would keep them all: 400 MB at rest.
+    "MALLOC_MMAP_THRESHOLD_": "1048576",
+    "MALLOC_ARENA_MAX": "2",
+}
 NOT_INHERITED = {
     "DATABASE_URL",
     "AMQP_URL",
@@ -100,5 +107,4 @@ class System:
     def _environment(self, **own: str) -> dict[str, str]:
         """Settings that the person gave pass through; addresses and secrets go only where they are used."""
         inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-        defaults = {"LOG_LEVEL": "INFO", "GRACE_SECONDS": str(GRACE_SECONDS)}
-        return {**defaults, **inherited, "AMQP_URL": self._amqp_url, **own}
+        return {**DEFAULTS, **inherited, "AMQP_URL": self._amqp_url, **own}
