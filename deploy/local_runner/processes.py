@@ -24,7 +24,7 @@ class Spec:
     """What to run.
 
     `death_signal` reaches it when the runner itself is killed; `stop_signal` asks it to end;
-    `clean_up` is run once it has.
+    `clean_up` is run once it has. Processes of a higher `stage` are stopped before those they rest on.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Spec:
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 12.0
     clean_up: tuple[str, ...] = ()
+    stage: int = 0
 
 
 class Child:
@@ -93,8 +94,11 @@ class Child:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
 
-    def forget(self) -> None:
-        """Removes what a process that is over leaves: its pid file, and what its spec says."""
+    def end(self) -> None:
+        """Ends it now if it still runs, and removes what it leaves: its pid file, and what its spec says."""
+        self.kill_group()
+        if self.process is not None:
+            self.process.wait()
         if self.spec.clean_up:
             subprocess.run(self.spec.clean_up, capture_output=True, timeout=60, check=False)
         self._pid_file.unlink(missing_ok=True)

@@ -22,12 +22,11 @@ TRIES_AT_START = 3
 
 
 class Supervisor:
-    """Starts specs, restarts what dies, stops all in the reverse order of its start."""
+    """Starts specs, restarts what dies, stops all in stages."""
 
     def __init__(self, run_dir: RunDir) -> None:
         self._run_dir = run_dir
         self._children: dict[str, Child] = {}
-        self._batches: list[list[Child]] = []
         self._started_up = False
         self._stop_asked = 0
         self._wake_reader, self._wake_writer = os.pipe()
@@ -47,26 +46,21 @@ class Supervisor:
             self._stop_all()
 
     def start(self, specs: Iterable[Spec]) -> None:
-        """Starts processes that are to run until the end. One call is one step of the later stop."""
-        batch = [Child(spec, self._run_dir) for spec in specs]
-        self._batches.append(batch)
-        for child in batch:
-            self._children[child.spec.name] = child
+        """Starts processes that are to run until the end."""
+        for spec in specs:
+            child = self._children[spec.name] = Child(spec, self._run_dir)
             child.start()
 
     def run_to_end(self, specs: Iterable[Spec], seconds: float) -> None:
         """Runs jobs side by side; raises with the last words of one that fails."""
         jobs = [Child(spec, self._run_dir) for spec in specs]
-        self._batches.append(jobs)
         for job in jobs:
             job.start()
         try:
             self.wait_for(lambda: not any(job.is_alive for job in jobs), seconds, "preparation")
         finally:
             for job in jobs:
-                job.kill_group()
-                job.forget()
-        self._batches.remove(jobs)
+                job.end()
         for job in jobs:
             if job.process is not None and job.process.returncode:
                 raise CannotStart(failure_text(job))
@@ -126,22 +120,19 @@ class Supervisor:
         self._stop_asked += 1
 
     def _stop_all(self) -> None:
-        """Last started, first stopped: the gateway before the services, these before the broker and the database."""
-        asked = self._stop_asked
-        for batch in reversed(self._batches):
-            for child in batch:
+        """The gateway before the services, these before the broker and the database."""
+        asked = max(self._stop_asked, 1)
+        for stage in sorted({child.spec.stage for child in self._children.values()}, reverse=True):
+            children = [child for child in self._children.values() if child.spec.stage == stage]
+            for child in children:
                 child.ask_to_stop()
-            patience = max((child.spec.grace for child in batch), default=0.0)
-            deadline = time.monotonic() + patience
-            while any(child.is_alive for child in batch) and time.monotonic() < deadline:
-                if self._stop_asked > max(asked, 1):  # asked again: no more patience
+            deadline = time.monotonic() + max(child.spec.grace for child in children)
+            while any(child.is_alive for child in children) and time.monotonic() < deadline:
+                if self._stop_asked > asked:  # asked again: no more patience
                     break
                 self._sleep(0.2)
-            for child in batch:
-                child.kill_group()
-                if child.process is not None:
-                    child.process.wait()
-                child.forget()
+            for child in children:
+                child.end()
 
     def _words_of_all(self) -> str:
         parts = (f"--- {name}\n{child.last_words(6)}" for name, child in self._children.items())

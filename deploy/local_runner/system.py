@@ -93,7 +93,7 @@ class System:
         if service == "identity":
             environment["TOKEN_SECRET"] = self._databases.secrets.get("token_secret")
         command = (sys.executable, "-m", "chassis", "run", package_of(service))
-        return Spec(name, command, environment, self._folder, grace=GRACE_SECONDS + 4)
+        return Spec(name, command, environment, self._folder, grace=GRACE_SECONDS + 4, stage=1)
 
     def gateway(self, port: int) -> Spec:
         """Gunicorn with threads; it has no database. A SIGQUIT ends it without waiting for its callers."""
@@ -102,7 +102,7 @@ class System:
         )
         settings = ("-c", "python:gateway.gunicorn_conf", "gateway.app:create_app()")
         command = (sys.executable, "-m", "gunicorn", *settings)
-        return Spec("gateway", command, environment, self._folder, death_signal="QUIT")
+        return Spec("gateway", command, environment, self._folder, death_signal="QUIT", stage=2)
 
     def _environment(self, **own: str) -> dict[str, str]:
         """Settings that the person gave pass through; addresses and secrets go only where they are used."""

@@ -122,7 +122,7 @@ def test_a_signal_asks_to_stop(supervisor: Supervisor) -> None:
         supervisor.wait_for(lambda: False, 5, "never")
 
 
-def test_the_last_started_is_stopped_first_and_nothing_is_left(tmp_path: Path) -> None:
+def test_what_rests_on_others_is_stopped_before_them_and_nothing_is_left(tmp_path: Path) -> None:
     script = f"""
 from local_runner.places import RunDir
 from local_runner.processes import Spec
@@ -130,13 +130,12 @@ from local_runner.supervisor import Supervisor
 from pathlib import Path
 run_dir = RunDir(Path({str(tmp_path)!r}))
 supervisor = Supervisor(run_dir)
-def spec(name):
+def spec(name, stage):
     trap = "trap 'echo " + name + " >>{tmp_path}/order; exit' TERM; touch {tmp_path}/" + name
     text = trap + "; while :; do sleep 0.05; done"
-    return Spec(name, ("sh", "-c", text), {{"PATH": "/usr/bin:/bin"}})
+    return Spec(name, ("sh", "-c", text), {{"PATH": "/usr/bin:/bin"}}, stage=stage)
 with supervisor.running():
-    for name in ("postgres", "booking", "gateway"):
-        supervisor.start([spec(name)])
+    supervisor.start([spec("postgres", 0), spec("gateway", 2), spec("booking", 1)])
     supervisor.wait_for(lambda: all((run_dir.path / n).exists() for n in ("postgres", "booking", "gateway")), 10, "all")
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
