@@ -202,9 +202,11 @@ def measure(uow: UnitOfWork) -> None:
 
 def prune(uow: UnitOfWork, *, event_log_days: int, operation_days: int, limit: int = 5_000) -> int:
     """Deletes some of what nobody needs any more and returns how many rows; call again while that is `limit`."""
-    deleted = 0
+    cutoff = sa.func.now() - timedelta(days=event_log_days)
+    oldest = sa.select(outbox.c.id).order_by(outbox.c.id).limit(limit)
+    sent_long_ago = outbox.delete().where(outbox.c.id.in_(oldest), outbox.c.sent_at < cutoff)
+    deleted = uow.rows_of(sent_long_ago).rowcount
     for table, key, moment, days in (
-        (outbox, outbox.c.id, outbox.c.sent_at, event_log_days),
         (inbox, inbox.c.event_id, inbox.c.received_at, event_log_days),
         (operations, operations.c.id, operations.c.created_at, operation_days),
     ):
