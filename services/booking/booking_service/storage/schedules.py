@@ -7,16 +7,17 @@ for what is in the way can trust what it sees, also of sessions that overlap on 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
-from booking_service.domain import Facts, Organization, Participant, Session
+from booking_service.domain import MAX_MINUTES, Facts, Organization, Participant, Session
 from booking_service.errors import SessionConflict
+from booking_service.storage.prepared import Prepared
 from booking_service.storage.sessions import SESSION_COLUMNS
 from booking_service.storage.tables import sessions
 from chassis.database import UnitOfWork, constraint_of
@@ -24,19 +25,25 @@ from chassis.fields import rfc3339
 
 EXCLUSION_CONSTRAINTS: Final = frozenset({"sessions_instructor_free", "sessions_student_free"})
 
-# Three statements in one round trip. Each sees what was committed when it starts, so what follows the locks sees all
-# that their former holders did; one statement with the locks inside would look at the past.
-LOCK_AND_READ_FACTS: Final = """
-SELECT pg_advisory_xact_lock(hashtextextended(%(first)s, 0));
-SELECT pg_advisory_xact_lock(hashtextextended(%(second)s, 0));
-SELECT o.time_zone, o.conflict_policy, o.students_may_book,
-       i.roles AS instructor_roles, i.status AS instructor_status,
-       s.roles AS student_roles, s.status AS student_status
-  FROM (SELECT %(organization_id)s::uuid AS id) AS own
-  LEFT JOIN organizations o ON o.organization_id = own.id
-  LEFT JOIN participants i ON i.organization_id = own.id AND i.id = %(instructor_id)s::uuid
-  LEFT JOIN participants s ON s.organization_id = own.id AND s.id = %(student_id)s::uuid
-"""
+# In one round trip with the locks, but as statements of their own: each sees what was committed when it starts, so what
+# follows the locks sees all that their former holders did. One statement with the locks inside would look at the past.
+READ_FACTS: Final = Prepared(
+    "read_facts",
+    {"organization_id": "uuid", "instructor_id": "uuid", "student_id": "uuid"},
+    """
+    SELECT o.time_zone, o.conflict_policy, o.students_may_book,
+           i.roles AS instructor_roles, i.status AS instructor_status,
+           s.roles AS student_roles, s.status AS student_status
+      FROM (SELECT) AS always
+      LEFT JOIN organizations o ON o.organization_id = :organization_id
+      LEFT JOIN participants i ON i.organization_id = :organization_id AND i.id = :instructor_id
+      LEFT JOIN participants s ON s.organization_id = :organization_id AND s.id = :student_id
+    """,
+    before="""
+    SELECT pg_advisory_xact_lock(hashtextextended(%(first)s, 0));
+    SELECT pg_advisory_xact_lock(hashtextextended(%(second)s, 0));
+    """,
+)
 
 MOST_CONFLICTS: Final = 20
 
@@ -47,7 +54,7 @@ def _clashes_of(person: str, role: str) -> str:
         (SELECT id, starts_at, ends_at, '{person}' AS who
            FROM sessions
           WHERE organization_id = :organization_id AND {role}_id = :{person}_id
-            AND starts_at < :ends_at AND starts_at > :starts_at - interval '720 minutes'
+            AND starts_at < :ends_at AND starts_at > :starts_at - interval '{MAX_MINUTES} minutes'
             AND ends_at > :starts_at AND status <> 'cancelled' AND id <> :id
           ORDER BY starts_at, id LIMIT {MOST_CONFLICTS})
     """  # noqa: S608 - literals below
@@ -59,22 +66,29 @@ CLASHES_SQL: Final = " UNION ALL ".join(
     for person in ("instructor", "student")
     for role in ("instructor", "student")
 )
-SLOT_PARAMETERS: Final = (
-    sa.bindparam("organization_id", type_=sa.Uuid),
-    sa.bindparam("id", type_=sa.Uuid),
-    sa.bindparam("instructor_id", type_=sa.Uuid),
-    sa.bindparam("student_id", type_=sa.Uuid),
-)
-CLASHES: Final = sa.text(CLASHES_SQL).bindparams(*SLOT_PARAMETERS)
+SLOT_TYPES: Final = {
+    "organization_id": "uuid",
+    "id": "uuid",
+    "instructor_id": "uuid",
+    "student_id": "uuid",
+    "starts_at": "timestamptz",
+    "ends_at": "timestamptz",
+}
+FIND_CLASHES: Final = Prepared("find_clashes", SLOT_TYPES, CLASHES_SQL)
 
-_names = ("organization_id", *(column.name for column in SESSION_COLUMNS))
-INSERT_UNLESS_CLASHING: Final = sa.text(
+DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy left it so
+ROW_TYPES: Final = {"organization_id": "uuid"} | {
+    column.name: column.type.compile(DIALECT) for column in SESSION_COLUMNS
+}
+INSERT_UNLESS_CLASHING: Final = Prepared(
+    "insert_unless_clashing",
+    ROW_TYPES,
     f"""
     WITH clashes AS MATERIALIZED (
         SELECT * FROM ({CLASHES_SQL}) AS found WHERE NOT :allow_overlap
     ), stored AS (
-        INSERT INTO sessions ({", ".join(_names)})
-        SELECT {", ".join(f":{name}" for name in _names)} WHERE NOT EXISTS (SELECT FROM clashes)
+        INSERT INTO sessions ({", ".join(ROW_TYPES)})
+        SELECT {", ".join(f":{name}" for name in ROW_TYPES)} WHERE NOT EXISTS (SELECT FROM clashes)
     )
     SELECT EXISTS (
                SELECT FROM sessions
@@ -83,8 +97,8 @@ INSERT_UNLESS_CLASHING: Final = sa.text(
            ) AS pair_booked_before,
            clashes.*
       FROM (SELECT) AS always LEFT JOIN clashes ON true
-    """  # noqa: S608 - column names of ours
-).bindparams(*(sa.bindparam(name, type_=sessions.c[name].type) for name in _names))
+    """,  # noqa: S608 - column names of ours
+)
 
 CHANGEABLE: Final = (
     "starts_at",
@@ -119,8 +133,8 @@ def lock_pair_and_read_facts(
     first, second = sorted(
         f"schedule:{organization_id}:{person}" for person in (instructor_id, student_id)
     )
-    row = uow.connection.exec_driver_sql(
-        LOCK_AND_READ_FACTS,
+    row = READ_FACTS.run(
+        uow,
         {
             "first": first,
             "second": second,
@@ -147,9 +161,8 @@ def insert_session(uow: UnitOfWork, session: Session) -> bool:
 
     Needs the pair's locks. Returns whether an administrator had booked a session for this pair before.
     """
-    parameters = asdict(session) | {"organization_id": uow.organization_id}
     with exclusions_as_conflicts():
-        rows = uow.execute(INSERT_UNLESS_CLASHING, parameters).all()
+        rows = INSERT_UNLESS_CLASHING.run(uow, _values(uow, session, ROW_TYPES)).all()
     conflicts = [row for row in rows if row.id is not None]
     if conflicts:
         raise SessionConflict([_conflict(row) for row in conflicts])
@@ -158,17 +171,18 @@ def insert_session(uow: UnitOfWork, session: Session) -> bool:
 
 def require_free(uow: UnitOfWork, session: Session) -> None:
     """SessionConflict if another session is in the way of this one. Needs the pair's locks."""
-    slot = {
-        "organization_id": uow.organization_id,
-        "id": session.id,
-        "instructor_id": session.instructor_id,
-        "student_id": session.student_id,
-        "starts_at": session.starts_at,
-        "ends_at": session.ends_at,
-    }
-    conflicts = uow.execute(CLASHES, slot).all()
+    conflicts = FIND_CLASHES.run(uow, _values(uow, session, SLOT_TYPES)).all()
     if conflicts:
         raise SessionConflict([_conflict(row) for row in conflicts])
+
+
+def _values(uow: UnitOfWork, session: Session, names: Iterable[str]) -> dict[str, Any]:
+    values = {"organization_id": str(uow.organization_id)}
+    for name in names:
+        if name != "organization_id":
+            value = getattr(session, name)
+            values[name] = str(value) if isinstance(value, uuid.UUID) else value
+    return values
 
 
 def _conflict(row: Any) -> dict[str, Any]:
