@@ -31,9 +31,9 @@ class TestDatabase:
     name: str
 
     @classmethod
-    def allot(cls, service: str) -> TestDatabase:
-        """Chooses names and passwords; `chassis prepare` creates what they name."""
-        admin = make_url(sqlalchemy_url(os.environ["DATABASE_URL"]))
+    def allot(cls, service: str, admin_url: str | None = None) -> TestDatabase:
+        """Chooses names and passwords for `DATABASE_URL`'s server or another; `chassis prepare` creates them."""
+        admin = make_url(sqlalchemy_url(admin_url or os.environ["DATABASE_URL"]))
         name = f"t{secrets.token_hex(4)}_{service}"
 
         def url(role: str) -> str:
