@@ -25,12 +25,16 @@ class Connection:
         self._reader = self._socket.makefile("rb")
 
     def request(
-        self, method: str, path: str, body: bytes = b"", headers: str = ""
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        content_type: str = "application/json",
     ) -> tuple[int, bytes]:
         """Status and body of the answer."""
-        head = f"{method} {path} HTTP/1.1\r\n{self._head}{headers}Content-Length: {len(body)}\r\n"
+        head = f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(body)}\r\n"
         if body:
-            head += "Content-Type: application/json\r\n"
+            head += f"Content-Type: {content_type}\r\n"
         self._socket.sendall(head.encode() + b"\r\n" + body)
         return self._read()
 
@@ -47,10 +51,10 @@ class Connection:
             self._connect()
         return status, body
 
-    def call(self, method: str, path: str, payload: Any = None, headers: str = "") -> Any:
+    def call(self, method: str, path: str, payload: Any = None) -> Any:
         """The answer's JSON; raises with what was said when it is no 2xx. For preparing, not for measuring."""
         body = b"" if payload is None else json.dumps(payload).encode()
-        status, answer = self.request(method, path, body, headers)
+        status, answer = self.request(method, path, body)
         if not 200 <= status < 300:
             raise RuntimeError(f"{method} {path}: {status} {answer[:500]!r}")
         return json.loads(answer) if answer else None

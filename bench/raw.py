@@ -32,6 +32,8 @@ INSERT INTO pair SELECT o, gen_random_uuid(), gen_random_uuid()
     FROM (SELECT gen_random_uuid() AS o) AS x, generate_series(1, 10000);
 """
 AMQP = "raw AMQP round trip"
+POSTGRES = "raw PostgreSQL booking"
+FLASK = "raw Flask constant, 8 clients"
 EVENT_BODY = "x" * 600  # about what a session_booked event takes
 
 

@@ -1,0 +1,82 @@
+"""`bin/bench`: see `--help`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench import report
+from bench.figures import Figure
+from bench.measures import MEASUREMENTS, QUICK, REFERENCES, WHOLE, Size
+from bench.system import Measured, already_running, fresh
+
+RESULTS = Path(__file__).parent / "results.json"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """1 when something that was measured also failed."""
+    options = parse(arguments)
+    chosen = [name for name in MEASUREMENTS if not options.only or name in options.only]
+    chosen = list(dict.fromkeys([*REFERENCES, *chosen])) if options.only else chosen
+    with system(options.url) as measured:
+        figures = list(measure_all(chosen, measured, QUICK if options.quick else WHOLE))
+    print("\n" + report.table(figures))
+    print(
+        "\n'x raw' is p50 divided by that of the raw reference above it; 'client' is the measuring clients' own\n"
+        "share of all processor cores. 'asked' is DESIGN.md's figure and the last column what of it was reached."
+    )
+    report.store(figures, options.output, quick=options.quick)
+    print(f"Written to {options.output}")
+    return 1 if any(figure.failures for figure in figures) else 0
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="bin/bench",
+        description="Measures Tandem beside what its parts cost bare, in one run on this machine.",
+        epilog=f"NAME is one of: {', '.join(MEASUREMENTS)}. The raw references are always measured.",
+    )
+    parser.add_argument("--quick", action="store_true", help="less time and less data")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", choices=list(MEASUREMENTS), help="just this one"
+    )
+    parser.add_argument(
+        "--url", help="measure a running system; AMQP_URL and DATABASE_URL name its servers"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS, help=f"default {RESULTS}")
+    return parser.parse_args(arguments)
+
+
+@contextmanager
+def system(url: str | None) -> Iterator[Measured]:
+    """A given system, or a fresh one."""
+    if url:
+        yield already_running(url)
+        return
+    print("Starting a system of its own ...", flush=True)
+    with fresh() as measured:
+        yield measured
+
+
+def measure_all(names: Sequence[str], measured: Measured, size: Size) -> Iterator[Figure]:
+    """Says each figure as soon as it is there."""
+    for name in names:
+        with contextlib.closing(MEASUREMENTS[name](measured, size)) as figures:  # type: ignore[type-var]
+            for figure in figures:
+                print(
+                    f"{figure.name}: p50 {figure.p50:.2f} ms, p99 {figure.p99:.2f} ms, "
+                    f"{figure.per_second:,.0f} per second"
+                    + (f", {figure.failures} FAILED" if figure.failures else "")
+                    + (f" ({figure.note})" if figure.note else ""),
+                    flush=True,
+                )
+                yield figure
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
