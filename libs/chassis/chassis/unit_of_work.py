@@ -130,7 +130,9 @@ class UnitOfWork:
         self._operation = (operation, result)
 
     def commit(self) -> None:
-        """Makes it all stand."""
+        """Makes it all stand. Unavailable, and nothing stands, if the caller's deadline has passed meanwhile."""
+        if caller := context.current_or_none():
+            caller.seconds_left()
         statements, parameters = self._closing_statements()
         self.connection.exec_driver_sql("; ".join([*statements, "COMMIT"]), parameters)
         self._is_committed = True

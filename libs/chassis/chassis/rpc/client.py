@@ -11,15 +11,16 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
 from amqp import Message
-from kombu import Connection
 
 from chassis import context, metrics
-from chassis.connections import RECOVERABLE, abandoned, opened
+from chassis.breaker import Breaker
+from chassis.connections import RECOVERABLE, opened
+from chassis.direct import DirectPublisher
 from chassis.errors import Unavailable
 from chassis.rpc import wire
 
@@ -57,9 +58,8 @@ class RpcClient:
         self._reply_to = uuid.uuid4().hex
         self._pending: dict[str, PendingCall] = {}
         self._slots = threading.BoundedSemaphore(in_flight)
-        self._publish_lock = threading.Lock()
-        self._publisher: Connection | None = None
-        self._channel: Any = None
+        self._publisher = DirectPublisher(amqp_url)
+        self._breakers: dict[str, Breaker] = {}
         self._start_lock = threading.Lock()
         self._reader: threading.Thread | None = None
         self._listening = threading.Event()
@@ -114,6 +114,8 @@ class RpcClient:
         seconds: float,
     ) -> Any:
         started = time.monotonic()
+        breaker = self._breakers.setdefault(service, Breaker(service))
+        breaker.check()
         self._await_listening(seconds)
         with self._slot(seconds), self._registered() as (correlation_id, pending):
             message = Message(
@@ -126,12 +128,17 @@ class RpcClient:
                 expiration=str(max(1, int(seconds * 1000))),
                 application_headers=context.to_headers(caller, operation_id),
             )
-            self._publish(message, f"{service}.{method}")
+            if not self._publisher.publish(
+                message, wire.EXCHANGE, f"{service}.{method}", seconds=seconds
+            ):
+                raise Unavailable("broker.unavailable", "The message broker does not answer.")
             body = pending.wait(seconds - (time.monotonic() - started))
         if body is None:
+            breaker.timed_out(seconds)
             raise Unavailable("service.timeout", f"The {service} service did not answer in time.")
         if body is LOST:
             raise Unavailable("broker.lost", "The connection to the message broker was lost.")
+        breaker.answered()
         return body
 
     def _await_listening(self, seconds: float) -> None:
@@ -158,30 +165,6 @@ class RpcClient:
             yield correlation_id, pending
         finally:
             self._pending.pop(correlation_id, None)
-
-    def _publish(self, message: Message, routing_key: str) -> None:
-        """Sends once; on a dead connection opens a new one and sends again (the first copy can't have been run)."""
-        with self._publish_lock:
-            for attempt in (1, 2):
-                try:
-                    if self._channel is None:
-                        self._open_publisher()
-                    self._channel.basic_publish(message, wire.EXCHANGE, routing_key)
-                    return
-                except RECOVERABLE as error:
-                    self._drop_publisher()
-                    if attempt == 2:
-                        raise Unavailable(
-                            "broker.unavailable", "The message broker does not answer."
-                        ) from error
-
-    def _open_publisher(self) -> None:
-        self._publisher = opened(self._url, heartbeat=20)
-        self._channel = self._publisher.channel()
-
-    def _drop_publisher(self) -> None:
-        publisher, self._publisher, self._channel = self._publisher, None, None
-        abandoned(publisher)
 
     def _read_forever(self) -> None:
         delay = 0.1
@@ -211,10 +194,8 @@ class RpcClient:
             channel.basic_consume(queue, no_ack=True, callback=self._on_reply)
             self._listening.set()
             while not self._closing:
-                try:
+                with suppress(TimeoutError):
                     connection.drain_events(timeout=2)
-                except TimeoutError:
-                    self._keep_publisher_alive()
                 connection.heartbeat_check()
 
     def _on_reply(self, message: Any) -> None:
@@ -222,28 +203,15 @@ class RpcClient:
         if pending is not None:
             pending.resolve(message.body)
 
-    def _keep_publisher_alive(self) -> None:
-        """The publishing connection has nobody reading it: send its heartbeats, and notice if it was closed."""
-        with self._publish_lock:
-            if self._publisher is None:
-                return
-            try:
-                self._publisher.heartbeat_check()
-                self._publisher.drain_events(timeout=0.001)
-            except TimeoutError:
-                return
-            except RECOVERABLE:
-                self._drop_publisher()
-
     def _lose_all(self) -> None:
         self._listening.clear()
+        self._publisher.reset()
         for pending in list(self._pending.values()):
             pending.resolve(LOST)
 
     def close(self) -> None:
         """Ends the reader and closes the connections."""
         self._closing = True
-        with self._publish_lock:
-            self._drop_publisher()
+        self._publisher.close()
         if self._reader is not None:
             self._reader.join(timeout=5)

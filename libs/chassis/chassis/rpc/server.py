@@ -23,8 +23,9 @@ from nameko.rpc import Rpc as NamekoRpc
 from nameko.rpc import RpcConsumer
 
 from chassis import context, metrics
-from chassis.bus import BusConsumer, DirectPublisher
+from chassis.bus import BusConsumer
 from chassis.contention import run_again_on_contention
+from chassis.direct import DirectPublisher
 from chassis.errors import NotFound, ServiceError
 from chassis.rpc import wire
 from chassis.topology import dead_letter_exchange
