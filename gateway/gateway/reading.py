@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from flask import request
 from marshmallow import Schema, fields
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from chassis.errors import FieldError, Invalid
 
@@ -34,7 +34,7 @@ class JsonBody:
 
     def read(self) -> dict[str, Any]:
         """The request's body; a 4xx error that names what is wrong."""
-        content = request.get_data(cache=False)
+        content = whole_body()
         if not content and not self._required:
             return {}
         refuse_other_types(content)
@@ -43,6 +43,16 @@ class JsonBody:
             return body
         unknown = sorted(body.keys() - self._known)
         raise invalid_names(unknown, sorted(self._required - body.keys()))
+
+
+def whole_body() -> bytes:
+    """The body's bytes; RequestEntityTooLarge beyond the limit."""
+    content = request.get_data(cache=False)
+    limit = request.max_content_length
+    # Werkzeug cuts a body that announced no length silently off at the limit.
+    if limit is not None and len(content) >= limit and request.content_length is None:
+        raise RequestEntityTooLarge
+    return content
 
 
 class NoFields(Schema):

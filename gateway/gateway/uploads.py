@@ -18,6 +18,7 @@ from gateway.reading import MISSING, invalid, invalid_names
 
 # A message holds a chunk in base64, at most 1 MiB of it.
 CHUNK = 768 * 1024
+LONGEST_NAME = 255
 # The boundaries, headers and fields around the file.
 AROUND_THE_FILE = 64 * 1024
 
@@ -60,6 +61,12 @@ def refuse_repeated() -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise invalid([(name, "Given more than once.") for name in repeated])
+
+
+def name_of(file: FileStorage) -> str:
+    """The name its owner gave the file, without folders and what can't be shown."""
+    name = (file.filename or "").replace("\\", "/").rpartition("/")[2]
+    return "".join(c for c in name if c.isprintable()).strip()[-LONGEST_NAME:] or "upload"
 
 
 def size_of(file: IO[bytes]) -> int:

@@ -32,7 +32,7 @@ def create_import(body: dict[str, Any]) -> Response:
     storage = body["file"]
     file: IO[bytes] = storage.stream
     options = {
-        "filename": storage.filename or "upload.csv",
+        "filename": uploads.name_of(storage),
         "size": uploads.size_of(file),
         "associations": body.get("associations", "add"),
         "send_invitations": truth(body, "send_invitations"),

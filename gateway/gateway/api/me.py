@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from chassis.context import current_actor
 from chassis.errors import FieldError, Forbidden, Invalid
 from chassis.fields import load
-from gateway import etag, refreshing, rpc
+from gateway import auth, etag, refreshing, rpc
 from gateway.declarations import Answer
 from gateway.reading import JsonBody
 from gateway.routes import Routes
@@ -68,7 +68,13 @@ def change_password(current: str, new: str) -> None:
     """Changes it. A wrong current password is a wrong field here, not a wrong sign-in."""
     try:
         rpc.change(
-            "identity", "change_password", step="password", current_password=current, password=new
+            "identity",
+            "change_password",
+            step="password",
+            current_password=current,
+            password=new,
+            # This login goes on; all others end.
+            access_token=auth.bearer_token(),
         )
     except Forbidden as error:
         if error.code != "identity.bad_credentials":

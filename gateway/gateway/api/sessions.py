@@ -53,10 +53,13 @@ def book_session(body: dict[str, Any]) -> Response:
 
 def requests_for_themselves(actor: Actor, body: dict[str, Any]) -> bool:
     """Whether the caller acts as the student of the session, not as its instructor."""
-    me = str(actor.user_id)
     if not actor.has_role("instructor"):
         return True
-    return actor.has_role("student") and body["student_id"] == me and body["instructor_id"] != me
+    me = str(actor.user_id)
+    instructor_id, student_id = (
+        str(body[name]).lower() for name in ("instructor_id", "student_id")
+    )
+    return actor.has_role("student") and student_id == me and instructor_id != me
 
 
 def book_and_assign(actor: Actor, body: dict[str, Any]) -> Response:

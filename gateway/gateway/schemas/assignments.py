@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
 from chassis.fields import StrictBoolean, StrictSchema
 from gateway.pages import PageQuery
-from gateway.schemas.fields import identifier, moment, word
+from gateway.schemas.fields import Shape, identifier, moment, word
 
 SOURCES = ("student_creation", "booking", "manual", "import")
 REASONS = (
@@ -36,7 +36,7 @@ class Pair(StrictSchema):
     student_id = identifier(required=True)
 
 
-class Assignment(Schema):
+class Assignment(Shape):
     """Says that an instructor works with a student."""
 
     id = identifier(required=True)
@@ -50,7 +50,7 @@ class Assignment(Schema):
     ended_by = identifier(required=True, allow_none=True)
 
 
-class AssignmentPage(Schema):
+class AssignmentPage(Shape):
     """Some assignments, newest first."""
 
     items = fields.List(fields.Nested(Assignment), required=True)
@@ -65,7 +65,7 @@ class AssignmentQuery(PageQuery):
     status = word("active", "ended")
 
 
-class Counterpart(Schema):
+class Counterpart(Shape):
     """The other person of an assignment."""
 
     id = identifier(required=True)
@@ -74,7 +74,7 @@ class Counterpart(Schema):
     email = fields.String(required=True, allow_none=True)
 
 
-class AssignedBase(Schema):
+class AssignedBase(Shape):
     """A present assignment of somebody."""
 
     assignment_id = identifier(required=True)
@@ -94,14 +94,14 @@ class AssignedStudent(AssignedBase):
     student = fields.Nested(Counterpart, required=True)
 
 
-class AssignedInstructorPage(Schema):
+class AssignedInstructorPage(Shape):
     """A student's instructors."""
 
     items = fields.List(fields.Nested(AssignedInstructor), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class AssignedStudentPage(Schema):
+class AssignedStudentPage(Shape):
     """An instructor's students."""
 
     items = fields.List(fields.Nested(AssignedStudent), required=True)
@@ -114,14 +114,14 @@ class EndQuery(StrictSchema):
     future_sessions = word("keep", "cancel", metadata={"default": "keep"})
 
 
-class FutureSessions(Schema):
+class FutureSessions(Shape):
     """What became of the pair's future sessions."""
 
     kept = fields.Integer(required=True)
     cancelled = fields.Integer(required=True)
 
 
-class EndedAssignment(Schema):
+class EndedAssignment(Shape):
     """The assignment that was ended."""
 
     ended = fields.Nested(Assignment, required=True)
@@ -137,7 +137,7 @@ class Batch(StrictSchema):
     operation = word("assign", "end", required=True)
 
 
-class PairOutcome(Schema):
+class PairOutcome(Shape):
     """What became of one pair."""
 
     instructor_id = identifier(required=True)
@@ -146,13 +146,13 @@ class PairOutcome(Schema):
     assignment = fields.Nested(Assignment, required=True, allow_none=True)
 
 
-class BatchResult(Schema):
+class BatchResult(Shape):
     """One result for each pair, in the order of the request."""
 
     results = fields.List(fields.Nested(PairOutcome), required=True)
 
 
-class Explanation(Schema):
+class Explanation(Shape):
     """Whether a pair may book and message, and why."""
 
     allowed = StrictBoolean(required=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
 from chassis.fields import StrictInteger, StrictSchema, Text
-from gateway.schemas.fields import identifier, moment, word
+from gateway.schemas.fields import Shape, identifier, moment, word
 
 
-class Participant(Schema):
+class Participant(Shape):
     """One of the two people of a conversation."""
 
     id = identifier(required=True)
@@ -16,7 +16,7 @@ class Participant(Schema):
     last_name = fields.String(required=True)
 
 
-class Message(Schema):
+class Message(Shape):
     """A message."""
 
     id = identifier(required=True)
@@ -27,14 +27,14 @@ class Message(Schema):
     sent_at = moment(required=True)
 
 
-class MessagePage(Schema):
+class MessagePage(Shape):
     """Some messages, newest first."""
 
     items = fields.List(fields.Nested(Message), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class Conversation(Schema):
+class Conversation(Shape):
     """What an instructor and a student write each other."""
 
     id = identifier(required=True)
@@ -50,7 +50,7 @@ class Conversation(Schema):
     last_message = fields.Nested(Message, required=True, allow_none=True)
 
 
-class ConversationPage(Schema):
+class ConversationPage(Shape):
     """Some conversations, newest activity first."""
 
     items = fields.List(fields.Nested(Conversation), required=True)
@@ -66,7 +66,14 @@ class NewConversation(StrictSchema):
 class NewMessage(StrictSchema):
     """What to say."""
 
-    body = Text(required=True, min=1, max=10_000, multiline=True, metadata={"examples": ["Hello!"]})
+    body = Text(
+        required=True,
+        min=1,
+        max=10_000,
+        multiline=True,
+        strip=False,
+        metadata={"examples": ["Hello!"]},
+    )
 
 
 class ReadUpTo(StrictSchema):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import EXCLUDE, Schema, fields, validate
 
 from chassis.fields import Moment, Zone
 
@@ -12,6 +12,13 @@ ROLES = ("owner", "admin", "instructor", "student")
 EXAMPLE_ID = "0b0f3ab1-9a53-4c1e-8f0e-2d9a6a3a6b1c"
 EXAMPLE_MOMENT = "2030-01-31T15:00:00+00:00"
 EXAMPLE_WALL_CLOCK = "2030-01-31T16:00:00"
+
+
+class Shape(Schema):
+    """An answer. Readers must expect more fields than it names: a newer service may add some."""
+
+    class Meta:
+        unknown = EXCLUDE
 
 
 def described(kw: dict[str, Any], **metadata: Any) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from flask_smorest.fields import Upload
-from marshmallow import Schema, fields
+from marshmallow import fields
 
-from chassis.fields import StrictBoolean, StrictInteger, StrictSchema, Text
+from chassis.fields import StrictInteger, StrictSchema, Text
 from gateway.pages import PageQuery
-from gateway.schemas.fields import identifier, moment, word
+from gateway.schemas.fields import Shape, identifier, moment, word
 
 STATUSES = ("reading", "planned", "applying", "finished", "failed", "cancelled")
 OUTCOMES = ("create", "update", "unchanged", "invalid")
@@ -18,20 +18,22 @@ class NewImport(StrictSchema):
 
     file = Upload(required=True, metadata={"description": "CSV or TSV, up to 50 MB."})
     associations = word("add", "replace", "remove", metadata={"default": "add"})
-    send_invitations = StrictBoolean(metadata={"default": False})
-    apply = StrictBoolean(
-        metadata={"default": False, "description": "Apply the plan without asking."}
+    send_invitations = word("true", "false", metadata={"default": "false"})
+    apply = word(
+        "true",
+        "false",
+        metadata={"default": "false", "description": "Apply the plan without asking."},
     )
 
 
-class StartedImport(Schema):
+class StartedImport(Shape):
     """An import under way."""
 
     id = identifier(required=True)
     status = word(*STATUSES, required=True)
 
 
-class Detected(Schema):
+class Detected(Shape):
     """What the file turned out to be."""
 
     format = fields.String(allow_none=True)
@@ -41,7 +43,7 @@ class Detected(Schema):
     columns = fields.List(fields.String(), allow_none=True)
 
 
-class Counts(Schema):
+class Counts(Shape):
     """Rows by what becomes of them."""
 
     rows = StrictInteger(required=True)
@@ -53,7 +55,7 @@ class Counts(Schema):
     invalid = StrictInteger(required=True)
 
 
-class Progress(Schema):
+class Progress(Shape):
     """How far it is, in rows."""
 
     done = StrictInteger(required=True)
@@ -70,7 +72,7 @@ class Import(StartedImport):
     finished_at = moment(required=True, allow_none=True)
 
 
-class CellProblem(Schema):
+class CellProblem(Shape):
     """What is wrong in one cell."""
 
     column = Text(required=True, allow_none=True)
@@ -78,7 +80,7 @@ class CellProblem(Schema):
     detail = fields.String(required=True)
 
 
-class Row(Schema):
+class Row(Shape):
     """A row of the file; `row` is the line a person sees in it."""
 
     row = StrictInteger(required=True)
@@ -90,7 +92,7 @@ class Row(Schema):
     errors = fields.List(fields.Nested(CellProblem), required=True)
 
 
-class RowPage(Schema):
+class RowPage(Shape):
     """Some rows in the file's order."""
 
     items = fields.List(fields.Nested(Row), required=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
 from chassis.fields import StrictInteger, StrictSchema, Text
 from gateway.pages import PageQuery
-from gateway.schemas.fields import ROLES, identifier, moment, roles, word, zone
+from gateway.schemas.fields import ROLES, Shape, identifier, moment, roles, word, zone
 
 PASSWORD = {"description": "At least 8 characters.", "format": "password"}
 
 
-class User(Schema):
+class User(Shape):
     """A person of an organization."""
 
     id = identifier(required=True)
@@ -31,14 +31,14 @@ class User(Schema):
     version = StrictInteger(required=True)
 
 
-class UserPage(Schema):
+class UserPage(Shape):
     """Some users, best match first."""
 
     items = fields.List(fields.Nested(User), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class MadeAssignment(Schema):
+class MadeAssignment(Shape):
     """An assignment made together with a user."""
 
     id = identifier(required=True)
@@ -70,10 +70,12 @@ class Name(StrictSchema):
         validate=validate.Length(max=254),
         metadata={"examples": ["ada@example.com"]},
     )
-    username = Text(min=1, max=100, allow_none=True)
+    username = Text(
+        min=1, max=64, allow_none=True, metadata={"description": "Without spaces and @."}
+    )
     time_zone = zone()
-    phone = Text(max=50, allow_none=True, metadata={"examples": ["+49 30 901820"]})
-    external_id = Text(max=100, allow_none=True)
+    phone = Text(min=1, max=50, allow_none=True, metadata={"examples": ["+49 30 901820"]})
+    external_id = Text(min=1, max=100, allow_none=True)
 
 
 class NewUser(Name):
@@ -82,12 +84,16 @@ class NewUser(Name):
     roles = roles(required=True)
     first_name = Text(required=True, min=1, max=100, metadata={"examples": ["Ada"]})
     last_name = Text(required=True, min=1, max=100, metadata={"examples": ["Lovelace"]})
-    password = Text(min=8, max=200, metadata=PASSWORD)
+    password = Text(min=8, max=128, strip=False, metadata=PASSWORD)
     instructor_ids = fields.List(
-        identifier(), metadata={"description": "A student's instructors, assigned at once."}
+        identifier(),
+        validate=validate.Length(max=200),
+        metadata={"description": "A student's instructors, assigned at once."},
     )
     student_ids = fields.List(
-        identifier(), metadata={"description": "An instructor's students, assigned at once."}
+        identifier(),
+        validate=validate.Length(max=200),
+        metadata={"description": "An instructor's students, assigned at once."},
     )
 
 
@@ -114,16 +120,16 @@ class OwnChanges(StrictSchema):
     """What people may change of themselves."""
 
     time_zone = zone()
-    password = Text(min=8, max=200, strip=False, metadata=PASSWORD)
+    password = Text(min=8, max=128, strip=False, metadata=PASSWORD)
     current_password = Text(
         min=1,
-        max=200,
+        max=1000,
         strip=False,
         metadata={"description": "Needed for a new password.", "format": "password"},
     )
 
 
-class Organization(Schema):
+class Organization(Shape):
     """A tutoring organization."""
 
     id = identifier(required=True)
@@ -150,7 +156,7 @@ class Owner(StrictSchema):
     first_name = Text(required=True, min=1, max=100)
     last_name = Text(required=True, min=1, max=100)
     email = fields.Email(required=True, metadata={"examples": ["ada@example.com"]})
-    password = Text(required=True, min=8, max=200, metadata=PASSWORD)
+    password = Text(required=True, min=8, max=128, strip=False, metadata=PASSWORD)
 
 
 class SignUp(StrictSchema):
@@ -161,7 +167,7 @@ class SignUp(StrictSchema):
     owner = fields.Nested(Owner, required=True)
 
 
-class SignedIn(Schema):
+class SignedIn(Shape):
     """Tokens, and whose they are."""
 
     access_token = fields.String(required=True)
@@ -177,7 +183,7 @@ class Login(StrictSchema):
     login = Text(
         required=True, min=1, max=254, metadata={"description": "E-mail address or username."}
     )
-    password = Text(required=True, min=1, max=200, metadata={"format": "password"})
+    password = Text(required=True, min=1, max=1000, strip=False, metadata={"format": "password"})
     organization = Text(
         min=1, max=100, metadata={"description": "Its slug, if the login exists in several."}
     )
@@ -186,4 +192,4 @@ class Login(StrictSchema):
 class Refresh(StrictSchema):
     """A refresh token, good for one use."""
 
-    refresh_token = Text(required=True, min=1, max=500)
+    refresh_token = Text(required=True, min=1, max=200)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
 from chassis.fields import StrictInteger
+from gateway.schemas.fields import Shape, identifier, moment, word
 
 
-class FieldProblem(Schema):
+class FieldProblem(Shape):
     """One invalid field."""
 
     pointer = fields.String(
@@ -17,7 +18,23 @@ class FieldProblem(Schema):
     detail = fields.String(required=True)
 
 
-class Problem(Schema):
+class Overlap(Shape):
+    """A session in the way of another, and whose it is."""
+
+    id = identifier(required=True)
+    starts_at = moment(required=True)
+    ends_at = moment(required=True)
+    who = word("instructor", "student", required=True)
+
+
+class Choice(Shape):
+    """An organization that a login exists in."""
+
+    slug = fields.String(required=True)
+    name = fields.String(required=True)
+
+
+class Problem(Shape):
     """Problem details (RFC 9457). Clients match on `code`."""
 
     type = fields.String(
@@ -28,3 +45,9 @@ class Problem(Schema):
     detail = fields.String(required=True)
     code = fields.String(required=True, metadata={"examples": ["booking.conflict"]})
     errors = fields.List(fields.Nested(FieldProblem))
+    conflicts = fields.List(
+        fields.Nested(Overlap), metadata={"description": "With `booking.conflict`."}
+    )
+    organizations = fields.List(
+        fields.Nested(Choice), metadata={"description": "With `identity.choose_organization`."}
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
 from chassis.fields import (
     MomentOrWallClock,
@@ -15,6 +15,7 @@ from gateway.pages import PageQuery
 from gateway.schemas.fields import (
     EXAMPLE_MOMENT,
     EXAMPLE_WALL_CLOCK,
+    Shape,
     identifier,
     moment,
     word,
@@ -25,11 +26,12 @@ STATUSES = ("pending", "scheduled", "completed", "missed", "cancelled")
 STARTS_AT = {
     "description": "With an offset, or wall-clock time in `time_zone`.",
     "examples": [EXAMPLE_MOMENT, EXAMPLE_WALL_CLOCK],
+    "pattern": r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}",
 }
 MINUTES = validate.Range(min=5, max=720)
 
 
-class Session(Schema):
+class Session(Shape):
     """A tutoring session."""
 
     id = identifier(required=True)
@@ -48,14 +50,14 @@ class Session(Schema):
     version = StrictInteger(required=True)
 
 
-class SessionPage(Schema):
+class SessionPage(Shape):
     """Some sessions by start."""
 
     items = fields.List(fields.Nested(Session), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class PairAssignment(Schema):
+class PairAssignment(Shape):
     """How far the pair's assignment is."""
 
     status = word("active", "pending", required=True)
@@ -72,7 +74,7 @@ class SessionDetails(StrictSchema):
     """What people write about a session."""
 
     title = Text(max=200, allow_none=True, metadata={"examples": ["Algebra"]})
-    notes = Text(max=10_000, multiline=True, allow_none=True)
+    notes = Text(max=5_000, multiline=True, allow_none=True)
     location = Text(max=500, allow_none=True, metadata={"examples": ["Room 12"]})
 
 
@@ -112,7 +114,7 @@ SessionQuery = type(
     {
         "__doc__": "Filters of sessions.",
         # `from` is a word of Python's, so this class can't be written as one.
-        "from": moment(metadata={"description": "Sessions that end after it."}),
+        "from": moment(metadata={"description": "Sessions that start at it or later."}),
         "to": moment(metadata={"description": "Sessions that start before it."}),
         "instructor_id": identifier(),
         "student_id": identifier(),

@@ -1,0 +1,108 @@
+"""The registry of those who wait for assignments."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+
+from chassis.events import Event
+from gateway.waiting import Arrivals, Pair, Registry
+
+ORGANIZATION = uuid.uuid4()
+
+
+def pair(organization_id: uuid.UUID = ORGANIZATION) -> Pair:
+    return Pair(str(organization_id), str(uuid.uuid4()), str(uuid.uuid4()))
+
+
+def event(*pairs: Pair, organization_id: uuid.UUID = ORGANIZATION) -> Event:
+    assignments = [
+        {
+            "id": f"id of {p.student_id}",
+            "instructor_id": p.instructor_id,
+            "student_id": p.student_id,
+        }
+        for p in pairs
+    ]
+    return Event(
+        id=uuid.uuid4(),
+        source="assignment",
+        name="assignment_created",
+        time=datetime.now(UTC),
+        subject="x",
+        organization_id=organization_id,
+        data={"assignments": assignments},
+    )
+
+
+def test_what_was_seen_before_the_wait_ends_it_at_once() -> None:
+    registry, wanted = Registry(), pair()
+    with registry.expecting([wanted]) as expectation:
+        registry.tell(event(pair(), wanted))
+        assert expectation.wait(0)
+        assert expectation.seen == {wanted: f"id of {wanted.student_id}"}
+
+
+def test_all_pairs_must_be_seen_in_any_number_of_events() -> None:
+    registry, pairs = Registry(), [pair() for _ in range(3)]
+    with registry.expecting(pairs) as expectation:
+        registry.tell(event(pairs[0], pairs[2]))
+        registry.tell(event(pairs[0]))
+        assert not expectation.wait(0)
+        registry.tell(event(pairs[1]))
+        assert expectation.wait(0)
+
+
+def test_all_who_wait_for_a_pair_are_told() -> None:
+    registry, wanted = Registry(), pair()
+    with registry.expecting([wanted]) as one, registry.expecting([wanted]) as other:
+        registry.tell(event(wanted))
+        assert one.is_complete
+        assert other.is_complete
+
+
+def test_the_same_ids_in_another_organization_say_nothing() -> None:
+    registry, wanted = Registry(), pair()
+    with registry.expecting([wanted]) as expectation:
+        registry.tell(event(wanted, organization_id=uuid.uuid4()))
+        assert not expectation.wait(0)
+
+
+def test_nothing_is_kept_when_nobody_waits_any_more() -> None:
+    registry, wanted = Registry(), pair()
+    with registry.expecting([wanted, pair()]), registry.expecting([wanted]):
+        assert not registry.is_idle()
+    assert registry.is_idle()
+    registry.tell(event(wanted))
+
+
+def test_waiting_for_nothing_is_over_at_once() -> None:
+    with Registry().expecting([]) as expectation:
+        assert expectation.wait(0)
+
+
+def test_a_waiting_thread_is_woken() -> None:
+    registry, wanted = Registry(), pair()
+    with registry.expecting([wanted]) as expectation:
+        threading.Timer(0.02, lambda: registry.tell(event(wanted))).start()
+        assert expectation.wait(5)
+
+
+def test_who_would_take_too_many_threads_does_not_wait() -> None:
+    arrivals = Arrivals("memory://", at_once=1)
+    with arrivals.registry.expecting([pair()]) as expectation, arrivals.places:
+        started = time.monotonic()
+        assert not arrivals.wait(expectation, 5)
+        assert time.monotonic() - started < 1
+
+
+def test_an_unreadable_event_disturbs_nobody() -> None:
+    arrivals = Arrivals("memory://", at_once=1)
+
+    class Message:
+        body = b"nonsense"
+
+    with arrivals.registry.expecting([pair()]):
+        arrivals._on_message(Message())
