@@ -155,7 +155,7 @@ def from_headers(
     if actor := headers.get("nameko.actor"):
         context.actor = load_actor(actor)
     if operation_id := headers.get("nameko.operation_id"):
-        context.operation = Operation(uuid.UUID(operation_id), fingerprint_of())
+        context.operation = Operation(uuid.UUID(str(operation_id)), fingerprint_of())
     return context
 
 
@@ -175,8 +175,8 @@ def load_actor(text: str) -> Actor:
     try:
         data = json.loads(text)
         return Actor(
-            uuid.UUID(data["user_id"]),
-            uuid.UUID(data["organization_id"]),
+            uuid.UUID(str(data["user_id"])),
+            uuid.UUID(str(data["organization_id"])),
             frozenset(data["roles"]),
         )
     except (KeyError, TypeError) as error:

@@ -58,6 +58,8 @@ def decode(body: bytes | str) -> Event:
         prefix, source, name, version = envelope["type"].split(".")
         if (prefix, version, envelope["specversion"]) != ("tandem", "v1", "1.0"):
             raise UnreadableEvent("unknown type or version")
+        if not (isinstance(envelope["subject"], str) and isinstance(envelope["data"], dict)):
+            raise UnreadableEvent("subject is no text or data no object")
         return Event(
             id=uuid.UUID(envelope["id"]),
             source=source,

@@ -1,0 +1,1 @@
+"""A service without a domain, to test the chassis with."""

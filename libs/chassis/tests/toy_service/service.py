@@ -1,0 +1,84 @@
+import time
+import uuid
+
+from chassis.consumer import on_event
+from chassis.context import current, current_actor, current_operation
+from chassis.errors import KINDS, FieldError, Unavailable
+from chassis.rpc.server import rpc
+from chassis.service import ServiceBase
+from toy_service.storage import arrivals, things
+
+FAILURES: dict[uuid.UUID, int] = {}
+
+
+class Service(ServiceBase):
+    name = "toy"
+
+    @rpc
+    def make_thing(self, label, event=None, subject="one", number=0, pause=0):
+        operation = current_operation()
+        organization_id = current_actor().organization_id
+        with self.database.unit_of_work(organization_id) as uow:
+            if (done := uow.replay(operation)) is not None:
+                return done
+            uow.execute(things.insert(), {"organization_id": organization_id, "label": label})
+            time.sleep(pause)
+            if event:
+                uow.publish(event, subject=subject, data={"number": number})
+            result = {"label": label}
+            uow.record(operation, result)
+            uow.commit()
+        return result
+
+    @rpc
+    def fail(self, kind, code):
+        raise KINDS[kind](code, "Because.", errors=[FieldError("/kind", "x")], data={"more": [1]})
+
+    @rpc
+    def break_down(self):
+        raise ZeroDivisionError("a secret of the inside")
+
+    @rpc
+    def say_who(self):
+        call = current()
+        actor = call.actor
+        return {
+            "request_id": call.request_id,
+            "traceparent": call.traceparent,
+            "user_id": str(actor.user_id) if actor else None,
+            "roles": sorted(actor.roles) if actor else None,
+        }
+
+    @rpc
+    def answer_nonsense(self):
+        return object()
+
+    @rpc
+    def wait(self, seconds):
+        time.sleep(seconds)
+        return "waited"
+
+    @on_event("toy", "thing_made")
+    def on_toy_thing_made(self, event):
+        self._note(event)
+
+    @on_event("other", "thing_done")
+    def on_other_thing_done(self, event):
+        failed = FAILURES.get(event.id, 0)
+        if failed < event.data.get("fails", 0):
+            FAILURES[event.id] = failed + 1
+            raise Unavailable("other.down", "Not now.")
+        self._note(event)
+
+    def _note(self, event):
+        with self.database.unit_of_work(event.organization_id) as uow:
+            if not uow.is_first_delivery(event, f"on_{event.source}_{event.name}"):
+                return
+            row = {
+                "organization_id": event.organization_id,
+                "event_id": event.id,
+                "subject": event.subject,
+                "number": event.data["number"],
+            }
+            uow.execute(arrivals.insert(), row)
+            uow.commit()

@@ -1,0 +1,112 @@
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marshmallow import fields
+
+from chassis.errors import Invalid
+from chassis.fields import (
+    Moment,
+    MomentOrWallClock,
+    StrictBoolean,
+    StrictInteger,
+    StrictSchema,
+    Text,
+    Zone,
+    invalid,
+    load,
+    rfc3339,
+)
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+class Everything(StrictSchema):
+    """Every field the chassis has."""
+
+    text = Text(max=10)
+    note = Text(max=100, multiline=True)
+    number = StrictInteger()
+    flag = StrictBoolean()
+    moment = Moment()
+    wall = MomentOrWallClock()
+    zone = Zone()
+    ids = fields.List(fields.UUID())
+
+
+def refused(payload):
+    with pytest.raises(Invalid) as refusal:
+        load(Everything, payload)
+    return [error.pointer for error in refusal.value.errors]
+
+
+@given(st.dictionaries(st.sampled_from(sorted(Everything().fields)), ANY_JSON))
+def test_whatever_is_sent_is_loaded_or_refused_by_field(payload):
+    try:
+        load(Everything, payload)
+        named = set()
+    except Invalid as refusal:
+        named = {error.pointer.split("/")[1] for error in refusal.errors}
+    assert named <= set(payload)
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\x01", "line\nbreak", "\x7f", "\ud800", "a" * 11])
+def test_text_takes_nothing_that_cannot_be_kept_or_shown(text):
+    assert refused({"text": text}) == ["/text"]
+
+
+def test_text_is_trimmed_and_a_note_may_have_lines():
+    loaded = load(Everything, {"text": "  Ann ", "note": "a\n\tb"})
+    assert loaded == {"text": "Ann", "note": "a\n\tb"}
+
+
+@pytest.mark.parametrize("number", ["1", 1.0, True, None, [], 1e30])
+def test_an_integer_is_an_integer(number):
+    assert refused({"number": number}) == ["/number"]
+
+
+@pytest.mark.parametrize("flag", [0, 1, "true", "yes", None])
+def test_a_boolean_is_a_boolean(flag):
+    assert refused({"flag": flag}) == ["/flag"]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["2030-01-31", "2030-01-31T15:00:00", "1969-12-31T23:59:59Z", "2201-01-01T00:00:00Z", "now", 5, "",
+     "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "T" * 100],
+)  # fmt: skip
+def test_a_moment_needs_an_offset_and_a_year_one_can_believe(moment):
+    assert refused({"moment": moment}) == ["/moment"]
+
+
+def test_a_moment_is_loaded_in_utc_and_a_wall_clock_stays_as_it_is():
+    loaded = load(
+        Everything, {"moment": "2030-01-31T15:00:00+01:00", "wall": "2030-01-31T15:00:00"}
+    )
+    assert loaded["moment"] == datetime(2030, 1, 31, 14, tzinfo=UTC)
+    assert rfc3339(loaded["moment"]) == "2030-01-31T14:00:00+00:00"
+    assert loaded["wall"] == datetime(2030, 1, 31, 15)  # noqa: DTZ001 - that is the point
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "localtime", "../etc/passwd", "", "\x00", 5])
+def test_a_zone_is_one_that_is_known(zone):
+    assert refused({"zone": zone}) == ["/zone"]
+
+
+def test_unknown_fields_and_list_items_are_named_by_pointer():
+    assert refused({"a/b~c": 1, "ids": ["00000000-0000-4000-8000-000000000000", "x"]}) == [
+        "/ids/1",
+        "/a~1b~0c",
+    ]
+
+
+def test_a_message_for_the_whole_points_at_the_whole():
+    assert [e.pointer for e in invalid({"_schema": ["No."], "a": {"b": ["No."]}}).errors] == [
+        "",
+        "/a/b",
+    ]
