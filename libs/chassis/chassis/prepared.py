@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from psycopg2 import Error
+from psycopg2 import Error, OperationalError
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -34,12 +34,16 @@ class Prepared:
     execution: str = field(init=False)
 
     def __post_init__(self) -> None:
-        places = ", ".join(["%s"] * len(self.types))
         sql = self.sql.replace("%", "%%")
-        object.__setattr__(
-            self, "preparation", f"PREPARE {self.name}({', '.join(self.types)}) AS {sql}; "
-        )
-        object.__setattr__(self, "execution", f"EXECUTE {self.name}({places})")
+        preparation = f"PREPARE {self.name}{in_brackets(self.types)} AS {sql}; "
+        execution = f"EXECUTE {self.name}{in_brackets(['%s'] * len(self.types))}"
+        object.__setattr__(self, "preparation", preparation)
+        object.__setattr__(self, "execution", execution)
+
+
+def in_brackets(words: Sequence[str]) -> str:
+    """The words as a list of arguments; PREPARE and EXECUTE want no empty brackets."""
+    return f"({', '.join(words)})" if words else ""
 
 
 def rows_of(
@@ -49,28 +53,39 @@ def rows_of(
 
     Raises SQLAlchemy's DBAPIError like everything else that uses the engine.
     """
-    for attempt in (1, 2):
-        connection = engine.raw_connection()
-        known: set[str] = connection.info.setdefault("prepared", set())
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(text_of(scope, statement, known), parameters)
-                rows: list[tuple[Any, ...]] = cursor.fetchall()
-            known.add(statement.name)
-            return rows
-        except BaseException as error:
-            # Whether the statement is prepared there, or the connection in the middle of it, nobody knows.
-            is_dead = bool(connection.dbapi_connection.closed)  # type: ignore[union-attr]
-            connection.invalidate()
-            if is_dead and attempt == 1:
-                engine.dispose()
-            elif isinstance(error, Error):
-                raise wrapped(error, statement, is_dead=is_dead) from error
-            else:
-                raise
-        finally:
-            connection.close()
-    raise AssertionError("unreachable")
+    try:
+        rows = rows_if_alive(engine, scope, statement, parameters)
+        if rows is None:
+            engine.dispose()
+            rows = rows_if_alive(engine, scope, statement, parameters)
+    except Error as error:
+        raise wrapped(error, statement) from error
+    if rows is None:
+        raise wrapped(OperationalError("the connection was closed"), statement)
+    return rows
+
+
+def rows_if_alive(
+    engine: Engine, scope: Scope, statement: Prepared, parameters: Sequence[Any]
+) -> list[tuple[Any, ...]] | None:
+    """The rows, or None when the pooled connection turned out to be dead."""
+    connection = engine.raw_connection()
+    known: set[str] = connection.info.setdefault("prepared", set())
+    try:
+        cursor = connection.cursor()
+        cursor.execute(text_of(scope, statement, known), parameters)
+        known.add(statement.name)
+        return list(cursor.fetchall())
+    except BaseException as error:
+        # Whether the statement is prepared there, or the connection in the middle of it, nobody knows.
+        driver = connection.dbapi_connection
+        is_dead = isinstance(error, Error) and driver is not None and bool(driver.closed)
+        connection.invalidate()
+        if not is_dead:
+            raise
+        return None
+    finally:
+        connection.close()
 
 
 def text_of(scope: Scope, statement: Prepared, known: set[str]) -> str:
@@ -79,6 +94,6 @@ def text_of(scope: Scope, statement: Prepared, known: set[str]) -> str:
     return f"{scope_statement(scope)}; {PLAN_SETTINGS}; {preparation}{statement.execution}"
 
 
-def wrapped(error: Error, statement: Prepared, *, is_dead: bool) -> BaseException:
+def wrapped(error: Error, statement: Prepared) -> BaseException:
     """psycopg2's error as SQLAlchemy's."""
-    return DBAPIError.instance(statement.sql, None, error, Error, connection_invalidated=is_dead)
+    return DBAPIError.instance(statement.sql, None, error, Error)
