@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -206,16 +208,37 @@ def test_without_an_answer_from_assignment_instructors_wait_but_admins_book(
     school: Any, assignment: FakeNeighbour
 ) -> None:
     pair = school.pair(assigned=True)
-    answers = assignment.handlers.pop("authorize")
+    answers, is_over = assignment.handlers["authorize"], threading.Event()
 
     def silent(_kwargs: Any, _call: Any) -> None:
-        raise Unavailable("database.unavailable", "Down.")
+        is_over.wait(10)
 
     assignment.handlers["authorize"] = silent
     try:
-        with pytest.raises(Unavailable):
+        started = time.monotonic()
+        with pytest.raises(Unavailable) as refused:
             school.book(pair, by=school.as_person(pair[0]))
+        assert time.monotonic() - started < 4
+        assert (
+            refused.value.code != "deadline.exceeded"
+        )  # an answer of ours, not the caller's patience
         assert school.book(pair)["status"] == "scheduled"
+    finally:
+        assignment.handlers["authorize"] = answers
+        is_over.set()
+    assert len(school.call("list_sessions")["items"]) == 1
+
+
+@pytest.mark.parametrize("answer", [{}, {"allowed": None}, {"allowed": "yes"}, {"allowed": 1}])
+def test_only_a_clear_yes_lets_an_instructor_book(
+    school: Any, assignment: FakeNeighbour, answer: Any
+) -> None:
+    pair = school.pair(assigned=True)
+    answers = assignment.handlers["authorize"]
+    assignment.handlers["authorize"] = lambda _kwargs, _call: answer
+    try:
+        with pytest.raises(Forbidden):
+            school.book(pair, by=school.as_person(pair[0]))
     finally:
         assignment.handlers["authorize"] = answers
 
