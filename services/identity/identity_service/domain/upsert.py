@@ -72,7 +72,9 @@ def naming_keys(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 class Batch:
     """The people that a batch is about, stored ones first, and what its items did to them."""
 
-    def __init__(self, stored: Iterable[Mapping[str, Any]], default_zone: str, *, may_change_owners: bool) -> None:
+    def __init__(
+        self, stored: Iterable[Mapping[str, Any]], default_zone: str, *, may_change_owners: bool
+    ) -> None:
         self._by_key: dict[tuple[str, str], Person] = {}
         self._default_zone = default_zone
         self._may_change_owners = may_change_owners
@@ -116,7 +118,9 @@ class Batch:
 
     def _create(self, given: dict[str, Any], roles: Sequence[str], new_id: uuid.UUID) -> Outcome:
         missing = [name for name in ("first_name", "last_name") if name not in given]
-        problems = [Problem(f"/{m}", "identity.required", "Needed for a new person.") for m in missing]
+        problems = [
+            Problem(f"/{m}", "identity.required", "Needed for a new person.") for m in missing
+        ]
         if not roles:
             problems.append(Problem("/roles", "identity.required", "Needed for a new person."))
         if problems:
@@ -156,9 +160,6 @@ class Batch:
             self._by_key[key] = person
 
 
-def invalid(
-    pointer: str, code: str, detail: str, user_id: uuid.UUID | None = None
-) -> Outcome:
+def invalid(pointer: str, code: str, detail: str, user_id: uuid.UUID | None = None) -> Outcome:
     """An item with one problem."""
     return Outcome("invalid", user_id, problems=[Problem(pointer, code, detail)])
-

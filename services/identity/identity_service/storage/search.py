@@ -6,7 +6,7 @@ A result's place is (class, key, id), which is also what a cursor holds:
    of those that match, so that a whole name comes before a longer one. Each kind of key has a B-tree, from which only as
    many rows are read as the page needs: the first letter, which matches tens of thousands, is quick too.
 2. Each word of `q` begins a word of the person.
-3. Nearly so, the nearest first.
+3. Nearly so, the nearest first; only when the others have nobody, so that who is spelled right is not drowned.
 
 Only a page that the first class can't fill looks into the trigram index, by the function `people_like`.
 """
@@ -42,6 +42,11 @@ LEAST: Final = (
     "least("
     + ", ".join(f"CASE WHEN {BEGINS.format(key=key)} THEN u.{key} END" for key in KEYS)
     + ")"
+)
+# Who was shown before, by a lesser key, is not shown again.
+NEXT: Final = (
+    "(u.{key}, u.id) > (%(after_key)s, %(after_id)s) AND u.{key} < folded(%(q)s) || %(highest)s "
+    f"AND ({LEAST}, u.id) > (%(after_key)s, %(after_id)s)"
 )
 HIGHEST: Final = "\U0010ffff"
 
@@ -79,7 +84,8 @@ def search(uow: UnitOfWork, wanted: Wanted) -> Sequence[Any]:
     missing = wanted.limit - len(found)
     if missing == 0 or len(wanted.q) < SHORTEST_LIKE:
         return found
-    return [*found, *alike(uow, wanted, missing)]
+    also_near = wanted.place[0] == 3 or (wanted.place == FIRST_PLACE and not found)
+    return [*found, *alike(uow, wanted, missing, also_near=also_near)]
 
 
 def listed(uow: UnitOfWork, wanted: Wanted) -> Sequence[Any]:
@@ -90,12 +96,16 @@ def listed(uow: UnitOfWork, wanted: Wanted) -> Sequence[Any]:
 
 def beginning(uow: UnitOfWork, wanted: Wanted) -> Sequence[Any]:
     """The first class."""
-    statement = beginning_statement(wanted.role, has_status=wanted.status is not None)
+    statement = beginning_statement(
+        wanted.role,
+        has_status=wanted.status is not None,
+        is_first_page=wanted.place == FIRST_PLACE,
+    )
     return run(uow, statement, wanted.parameters(uow.organization_id))
 
 
-def alike(uow: UnitOfWork, wanted: Wanted, limit: int) -> Sequence[Any]:
-    """The second and third class."""
+def alike(uow: UnitOfWork, wanted: Wanted, limit: int, *, also_near: bool) -> Sequence[Any]:
+    """The second class or, if that has nobody, perhaps the third."""
     words = words_of(wanted.q)
     if not words:
         return []
@@ -103,6 +113,7 @@ def alike(uow: UnitOfWork, wanted: Wanted, limit: int) -> Sequence[Any]:
         **wanted.parameters(uow.organization_id),
         "words": " ".join(words),
         "patterns": [f"% {escaped(word)}%" for word in words],
+        "also_near": also_near,
         "most": MOST_LIKE,
         "limit": limit,
     }
@@ -149,20 +160,25 @@ def list_statement(role: str | None, *, has_status: bool) -> str:
 
 
 @cache
-def beginning_statement(role: str | None, *, has_status: bool) -> str:
-    """Reads a B-tree for each kind of key in order and merges. A person appears in the branch of the least key only."""
+def beginning_statement(role: str | None, *, has_status: bool, is_first_page: bool) -> str:
+    """Reads a B-tree for each kind of key in order and merges.
+
+    Who is found by several keys counts by the least of those that were read. A lesser one that was not read lies behind
+    a whole page of others, and so does the person.
+    """
     status = "AND u.status = %(status)s " if has_status else ""
+    # One lower bound, not both: PostgreSQL would start the scan at either.
+    bounds = BEGINS if is_first_page else NEXT
     branches = [
         f"""(SELECT u.id, u.{key} AS key FROM users AS u
-              WHERE u.organization_id = %(organization_id)s AND {BEGINS.format(key=key)}
-                AND (u.{key}, u.id) > (%(after_key)s, %(after_id)s) AND u.{key} = {LEAST} {OF_ROLE[role]}{status}
+              WHERE u.organization_id = %(organization_id)s AND {bounds.format(key=key)} {OF_ROLE[role]}{status}
               ORDER BY u.{key}, u.id LIMIT %(limit)s)"""  # noqa: S608 - constants only
         for key in KEYS
     ]
     return f"""
         SELECT {SHOWN}, 1 AS class, m.key
-          FROM (SELECT DISTINCT b.key, b.id FROM ({" UNION ALL ".join(branches)}) AS b
-                 ORDER BY b.key, b.id LIMIT %(limit)s) AS m
+          FROM (SELECT min(b.key) AS key, b.id FROM ({" UNION ALL ".join(branches)}) AS b
+                 GROUP BY b.id ORDER BY 1, 2 LIMIT %(limit)s) AS m
           JOIN users AS u ON u.organization_id = %(organization_id)s AND u.id = m.id
          ORDER BY m.key, m.id
     """  # noqa: S608 - constants only
@@ -170,7 +186,7 @@ def beginning_statement(role: str | None, *, has_status: bool) -> str:
 
 ALIKE: Final = f"""
     SELECT {SHOWN}, l.class, l.key
-      FROM people_like(%(q)s, %(words)s, %(patterns)s, %(role)s, %(status)s, %(most)s) AS l
+      FROM people_like(%(q)s, %(words)s, %(patterns)s, %(role)s, %(status)s, %(also_near)s, %(most)s) AS l
       JOIN users AS u ON u.organization_id = %(organization_id)s AND u.id = l.id
      WHERE (l.class, l.key COLLATE "C", l.id) > (%(after_class)s, %(after_key)s, %(after_id)s)
      ORDER BY l.class, l.key COLLATE "C", l.id LIMIT %(limit)s
@@ -194,7 +210,7 @@ AMONG: Final = f"""
            LATERAL (SELECT CASE WHEN m.least IS NOT NULL THEN 1
                                 WHEN u.search_text LIKE ALL (
                                     SELECT folded(pattern) FROM unnest(%(patterns)s::text[]) AS pattern) THEN 2
-                                WHEN length(%(words)s) > 3 AND m.nearness >= 0.45 THEN 3 END AS class) AS c,
+                                WHEN length(%(words)s) > 3 AND m.nearness >= 0.4 THEN 3 END AS class) AS c,
            LATERAL (SELECT c.class, CASE c.class WHEN 1 THEN m.least WHEN 2 THEN u.sort_key
                                     ELSE to_char(1 - m.nearness, 'FM0.000') || u.sort_key END COLLATE "C" AS key) AS r
      WHERE {FEW} AND (r.class, r.key, u.id) > (%(after_class)s, %(after_key)s, %(after_id)s)

@@ -26,9 +26,7 @@ def search_users(database: Database, actor: Actor, arguments: dict[str, Any]) ->
     )
     only = access.visible_among(actor, arguments["among"])
     with database.unit_of_work(actor.organization_id) as uow:
-        rows = (
-            search.search(uow, wanted) if only is None else search.among(uow, wanted, only)
-        )
+        rows = search.search(uow, wanted) if only is None else search.among(uow, wanted, only)
     return page(rows, limit, schemas.user_json, lambda row: (row[-2], row[-1], str(row.id)))
 
 

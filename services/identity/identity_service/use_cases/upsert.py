@@ -111,9 +111,7 @@ def outcome_json(outcome: Outcome, batch: Batch, *, dry_run: bool) -> dict[str, 
     }
 
 
-def resolve_people(
-    database: Database, actor: Actor, logins: Sequence[str]
-) -> list[dict[str, Any]]:
+def resolve_people(database: Database, actor: Actor, logins: Sequence[str]) -> list[dict[str, Any]]:
     """For each login, in order, the person it names by e-mail, else username, else external id; None if it names nobody."""
     access.require_manager(actor)
     keys = {key for login in logins for key in possible_keys(login)}
