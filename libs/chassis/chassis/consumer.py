@@ -24,12 +24,17 @@ from chassis.connections import RECOVERABLE
 from chassis.contention import run_again_on_contention
 from chassis.errors import ServiceError, Unavailable
 from chassis.events import CONTENT_TYPE, Contract, Event, Subscription, UnreadableEvent, decode
-from chassis.topology import dead_letter_exchange, event_queue, retry_exchange
+from chassis.topology import (
+    ATTEMPTS_HEADER,
+    ERROR_HEADER,
+    QUEUE_HEADER,
+    dead_letter_exchange,
+    event_queue,
+    retry_exchange,
+)
 
 log = structlog.get_logger()
 Method = TypeVar("Method", bound=Callable[..., Any])
-
-ATTEMPTS_HEADER = "x-tandem-attempts"
 
 # A dependency that is down comes back by itself, so that is worth about an hour; a bug is not.
 PATIENT = ("1s",) * 3 + ("5s",) * 6 + ("30s",) * 120
@@ -61,7 +66,7 @@ class GivenUp(SharedExtension):
             body=message.body,
             message_id=str(message.properties.get("message_id", "")),
             content_type=message.content_type or CONTENT_TYPE,
-            headers={ATTEMPTS_HEADER: attempts, "x-tandem-queue": queue, "x-tandem-error": error},
+            headers={ATTEMPTS_HEADER: attempts, QUEUE_HEADER: queue, ERROR_HEADER: error},
         )
         self._publisher.publish_all([outgoing])
         if outgoing.outcome is not Outcome.CONFIRMED:

@@ -18,11 +18,16 @@ from environs import Env
 
 from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
 from chassis.connections import RECOVERABLE, opened
-from chassis.consumer import ATTEMPTS_HEADER
-from chassis.topology import dead_letter_queue
+from chassis.topology import (
+    ATTEMPTS_HEADER,
+    ERROR_HEADER,
+    QUEUE_HEADER,
+    REASON_HEADER,
+    dead_letter_queue,
+)
 
 USAGE = "usage: python -m chassis dead-letters list|show|retry|discard SERVICE [ID|all]"
-OWN_HEADERS = (ATTEMPTS_HEADER, "x-tandem-queue", "x-tandem-error", "x-tandem-reason", "x-death")
+OWN_HEADERS = (ATTEMPTS_HEADER, QUEUE_HEADER, ERROR_HEADER, REASON_HEADER, "x-death")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class DeadLetter:
     @property
     def queue(self) -> str | None:
         """The queue it was meant for, None if nobody noted that."""
-        if noted := self.headers.get("x-tandem-queue"):
+        if noted := self.headers.get(QUEUE_HEADER):
             return str(noted)
         deaths = self.headers.get("x-death") or []
         return str(deaths[0]["queue"]) if deaths else None
@@ -60,7 +65,7 @@ class DeadLetter:
     def reason(self) -> str:
         """Why it was given up."""
         deaths = self.headers.get("x-death") or [{}]
-        noted = self.headers.get("x-tandem-error") or self.headers.get("x-tandem-reason")
+        noted = self.headers.get(ERROR_HEADER) or self.headers.get(REASON_HEADER)
         return str(noted or deaths[0].get("reason", "unknown"))
 
     def line(self) -> str:

@@ -23,11 +23,17 @@ from chassis.events import Contract, Subscription
 RPC_EXCHANGE = Exchange("nameko-rpc", type="topic", durable=True)
 RETRY_DELAYS: dict[str, int] = {"1s": 1_000, "5s": 5_000, "30s": 30_000}
 
+# What a message notes about itself when it was given up or put off: how often it was tried, and where it belongs.
+ATTEMPTS_HEADER = "x-tandem-attempts"
+QUEUE_HEADER = "x-tandem-queue"
+ERROR_HEADER = "x-tandem-error"
+REASON_HEADER = "x-tandem-reason"
+
 # A message that kills its consumer again and again, before our own attempts count, ends in the dead letters too.
 DELIVERY_LIMIT = 20
 
-# RabbitMQ 4 drops a message that came back 20 times where nothing else is said, and an operator's every look at the dead
-# letters is such a return. It has no word for "never" that RabbitMQ 3 understands, too.
+# RabbitMQ 4 drops a message that came back 20 times where nothing else is said, and an operator's every look at the
+# dead letters is such a return. It has no word for "never" that RabbitMQ 3 understands, too.
 LOOKS_LIMIT = 1_000_000_000
 
 

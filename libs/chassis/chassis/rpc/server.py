@@ -28,7 +28,7 @@ from chassis.contention import run_again_on_contention
 from chassis.direct import DirectPublisher
 from chassis.errors import NotFound, ServiceError
 from chassis.rpc import wire
-from chassis.topology import dead_letter_exchange
+from chassis.topology import REASON_HEADER, dead_letter_exchange
 
 log = structlog.get_logger()
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -57,7 +57,7 @@ class Replies(SharedExtension):
 
     def set_aside(self, request: Any, service: str, reason: str) -> None:
         """Keeps an unreadable message for an operator."""
-        kept = Message(request.body, application_headers={"x-tandem-reason": reason})
+        kept = Message(request.body, application_headers={REASON_HEADER: reason})
         self._publisher.publish(kept, dead_letter_exchange(service).name, "rpc-" + service)
 
     def stop(self) -> None:

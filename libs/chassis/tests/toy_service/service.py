@@ -54,8 +54,8 @@ class Service(ServiceBase):
         return object()
 
     @rpc
-    def wait(self, seconds):
-        time.sleep(seconds)
+    def wait(self, pause):
+        time.sleep(pause)
         return "waited"
 
     @on_event("toy", "thing_made")
