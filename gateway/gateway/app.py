@@ -69,22 +69,22 @@ def finish(response: Response) -> Response:
     """What every answer has, and its measurement."""
     call = context.current()
     headers = response.headers
-    headers["X-Request-Id"] = call.request_id
-    headers["X-Content-Type-Options"] = "nosniff"
+    headers.add("X-Request-Id", call.request_id)
+    headers.add("X-Content-Type-Options", "nosniff")
     if "Cache-Control" not in headers:
-        headers["Cache-Control"] = "private, no-cache" if "ETag" in headers else "no-store"
+        headers.add("Cache-Control", "private, no-cache" if "ETag" in headers else "no-store")
     if call.replayed:
-        headers["Idempotent-Replay"] = "true"
+        headers.add("Idempotent-Replay", "true")
     measure(response.status_code)
     return response
 
 
 def measure(status: int) -> None:
     """Counts and times the answer; one that failed on our side is logged too."""
-    seconds = time.time() - request.environ[STARTED]
+    environ = request.environ
     rule = request.url_rule
     # Anybody can make up methods and paths; a metric for each would be a leak.
-    method, route = (request.method, rule.rule) if rule is not None else ("other", "unknown")
-    metrics.answered.labels(method, route, status).observe(seconds)
+    method, route = (environ["REQUEST_METHOD"], rule.rule) if rule else ("other", "unknown")
+    metrics.answered(method, route, status).observe(time.time() - environ[STARTED])
     if status >= 500:
         log.warning("http.failed", method=method, route=route, status=status)

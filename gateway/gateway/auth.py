@@ -32,7 +32,7 @@ def sign_in() -> Actor:
 
 def bearer_token() -> str:
     """The request's token; Forbidden when there is none or it can't be one."""
-    header = request.headers.get("Authorization", "")
+    header = request.environ.get("HTTP_AUTHORIZATION", "")
     if not header:
         raise Forbidden(
             "access.sign_in_required", "Send an access token: Authorization: Bearer ..."

@@ -21,6 +21,8 @@ worker_connections = 2000
 limit_request_line = 8190
 # Heartbeat files on a disk can stall a worker.
 worker_tmp_dir = "/dev/shm"  # noqa: S108
+# Its path is one per user, so that two gateways would fight for it; signals do all we need.
+control_socket_disable = True
 # gunicorn's own lines go where the application's go, in the same form.
 logconfig_dict: dict[str, Any] = {
     "version": 1,

@@ -20,8 +20,8 @@ LONGEST_KEY = 255
 def bind_operation() -> None:
     """Gives the request its operation: the same again for the same key, a fresh one without a key."""
     call = current()
-    key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
-    if key is None:
+    key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None or request.method != "POST":
         operation_id = uuid.uuid4()
     else:
         operation_id = operation_id_of(checked(key), call.actor, request.method, request.path)

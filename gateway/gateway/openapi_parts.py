@@ -62,7 +62,7 @@ PROBLEM_DESCRIPTIONS = {
 
 ALWAYS = frozenset({400, 404, 422, 429, 500, 503})
 WHEN_SIGNED_IN = frozenset({401, 403})
-WHEN_CHANGING = frozenset({409, 413, 415})
+WHEN_CHANGING = frozenset({408, 409, 413, 415})
 
 
 def register(spec: APISpec) -> None:

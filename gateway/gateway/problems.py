@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import structlog
 from flask import Flask
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
@@ -146,6 +147,13 @@ def from_http(error: HTTPException) -> Response:
     return problem(status, code, error.description or title_of(status), headers=headers)
 
 
+def from_parser(_error: ParseException) -> Response:
+    """A body that turns out to be no HTTP while it is being read."""
+    return problem(
+        400, CODE_OF_STATUS[400], "The body is no HTTP.", headers={"Connection": "close"}
+    )
+
+
 def from_bug(error: Exception) -> Response:
     """Anything else is a bug: its trace goes to the log, never to the caller."""
     log.error("http.internal_error", exc_info=error)
@@ -156,6 +164,7 @@ def register(app: Flask) -> None:
     """Makes every error of the application a problem."""
     app.register_error_handler(ServiceError, from_service)
     app.register_error_handler(HTTPException, from_http)
+    app.register_error_handler(ParseException, from_parser)
     app.register_error_handler(Exception, from_bug)
 
 

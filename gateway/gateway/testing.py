@@ -54,7 +54,7 @@ class GatewayProcess:
             raise AssertionError("the gateway ended at start")
         try:
             return requests.get(f"{self.url}/healthz", timeout=2).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def stop(self) -> None:

@@ -68,6 +68,25 @@ def test_what_is_no_http_is_a_problem_too(system: System, request_bytes: bytes) 
     assert b"application/problem+json" in answer
 
 
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (b"Content-Length: 100", b"{}"),
+        (b"Transfer-Encoding: chunked", b"zz\r\n{}\r\n0\r\n\r\n"),
+        (b"Transfer-Encoding: chunked", b"2\r\n{}"),
+    ],
+)
+def test_a_body_that_breaks_off_is_a_problem(system: System, headers: bytes, body: bytes) -> None:
+    head = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", system.gateway.port), timeout=10) as client:
+        client.sendall(head + headers + b"\r\n\r\n" + body)
+        client.shutdown(socket.SHUT_WR)
+        answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    assert b"application/problem+json" in answer
+    assert system.calls("identity", "authenticate") == []
+
+
 def test_the_request_id_is_taken_over_and_answered(system: System) -> None:
     given = system.request("GET", "/healthz", headers={"X-Request-Id": "call-42"})
     made = system.request("GET", "/healthz", headers={"X-Request-Id": "not sane {}"})

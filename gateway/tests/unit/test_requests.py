@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 import pytest
-from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import fields
@@ -21,9 +20,11 @@ from chassis.errors import Invalid
 from chassis.fields import StrictInteger, StrictSchema
 from chassis.testing import actor
 from gateway import etag, idempotency, reading, settling
+from gateway.app import create_app
+from gateway.settings import Settings
 from gateway.tokens import TokenCache
 
-app = Flask(__name__)
+app = create_app(Settings(amqp_url="memory://"))
 
 KEYS = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=255)
 
