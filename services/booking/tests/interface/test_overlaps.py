@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -38,7 +39,7 @@ def test_of_twenty_bookings_of_one_slot_one_succeeds(school: Any) -> None:
     pair = school.pair()
     for day in range(10):
         at = START + timedelta(days=day)
-        found = outcomes([lambda at=at: school.book(pair, starts_at=at)] * 20)
+        found = outcomes([partial(school.book, pair, starts_at=at)] * 20)
         assert found == {"booked": 1, "booking.conflict": 19}
 
 
@@ -47,9 +48,7 @@ def test_one_student_is_not_booked_with_two_instructors_at_once(school: Any) -> 
     instructors = [school.person("instructor") for _ in range(10)]
     for day in range(10):
         at = START + timedelta(days=day)
-        found = outcomes(
-            [lambda at=at, i=i: school.book((i, student), starts_at=at) for i in instructors]
-        )
+        found = outcomes([partial(school.book, (i, student), starts_at=at) for i in instructors])
         assert found == {"booked": 1, "booking.conflict": 9}
 
 
@@ -60,7 +59,7 @@ def test_crossed_pairs_neither_deadlock_nor_overlap(school: Any) -> None:
     for day in range(5):
         at = START + timedelta(days=day)
         calls = [
-            lambda p=p, n=n, at=at: school.book(p, starts_at=at + timedelta(minutes=n))
+            partial(school.book, p, starts_at=at + timedelta(minutes=n))
             for n, p in enumerate(pairs)
         ]
         found = outcomes(calls)
@@ -90,8 +89,11 @@ def test_two_sessions_cannot_be_moved_to_one_slot(school: Any) -> None:
         target = (at + timedelta(hours=12)).isoformat()
         found = outcomes(
             [
-                lambda s=s, target=target: school.call(
-                    "reschedule_session", session_id=s["id"], changes={"starts_at": target}
+                partial(
+                    school.call,
+                    "reschedule_session",
+                    session_id=s["id"],
+                    changes={"starts_at": target},
                 )
                 for s in sessions
             ]
@@ -163,7 +165,7 @@ def test_a_session_that_overlaps_on_purpose_blocks_ordinary_ones(school: Any) ->
         school.book(pair, starts_at=START + timedelta(minutes=30))
     found = outcomes(
         [
-            lambda n=n: school.book(pair, starts_at=START + timedelta(days=1), allow_overlap=n == 0)
+            partial(school.book, pair, starts_at=START + timedelta(days=1), allow_overlap=n == 0)
             for n in range(8)
         ]
     )
