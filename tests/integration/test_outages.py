@@ -115,7 +115,8 @@ def all_kinds_of_requests(
     yield "GET", "/me", None
     yield "GET", "/organization", None
     yield "GET", "/users", None
-    yield "POST", "/users", {"roles": ["student"], **names}
+    student_email = {"email": f"half.{uuid.uuid4().hex}@example.org"}
+    yield "POST", "/users", {"roles": ["student"], **names, **student_email}
     yield "GET", f"/users/{student.id}", None
     yield "PATCH", f"/users/{student.id}", {"first_name": "Half"}
     yield "POST", f"/users/{student.id}/archive", None

@@ -124,7 +124,8 @@ def calls_with_foreign_ids(
 ) -> Iterator[tuple[str, str, Any]]:
     """Ids in bodies and queries."""
     instructor, student = own
-    names = {"roles": ["student"], "first_name": "Own", "last_name": "Student"}
+    email = f"own.{uuid.uuid4().hex}@example.org"
+    names = {"roles": ["student"], "first_name": "Own", "last_name": "Student", "email": email}
     yield "POST", "/users", names | {"instructor_ids": [victim.instructor.id]}
     yield "POST", "/sessions", session(victim.instructor, student)
     yield "POST", "/sessions", session(instructor, victim.student)
