@@ -1,6 +1,7 @@
 import uuid
 
 import pytest
+from amqp.exceptions import NotFound
 
 from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
 from chassis.connections import RECOVERABLE
@@ -47,7 +48,7 @@ def test_a_message_that_nobody_gets_is_unroutable_and_the_others_are_confirmed(p
 def test_an_exchange_that_does_not_exist_is_an_error_and_not_a_confirm(publisher):
     lost = message()
     lost.exchange = "nowhere"
-    with pytest.raises(RECOVERABLE):
+    with pytest.raises(NotFound):
         publisher.publish_all([lost])
     assert lost.outcome is Outcome.UNKNOWN
     after = message()

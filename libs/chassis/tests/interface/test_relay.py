@@ -53,7 +53,8 @@ def test_order_is_kept_per_subject_with_two_relays_and_writers_meanwhile(
     database, still, organization_id
 ):
     seen = []
-    relays = [Relay(database, CONTRACT, Recording(seen)) for _ in range(2)]
+    publishers = [Recording(seen) for _ in range(2)]
+    relays = [Relay(database, CONTRACT, publisher) for publisher in publishers]
     database.after_commit = lambda: [relay.wake() for relay in relays]
     threads = [threading.Thread(target=relay.run, daemon=True) for relay in relays]
     for thread in threads:
@@ -70,9 +71,10 @@ def test_order_is_kept_per_subject_with_two_relays_and_writers_meanwhile(
     for writer in writers:
         writer.join()
     wait_until(lambda: not unsent(still, organization_id), 20)
-    for relay, thread in zip(relays, threads, strict=True):
+    for relay, thread, publisher in zip(relays, threads, publishers, strict=True):
         relay.stop()
         thread.join(10)
+        publisher.close()
     rows = still.sql(
         "SELECT event_id::text, subject, id FROM outbox WHERE organization_id = %s",
         (str(organization_id),),
@@ -124,8 +126,10 @@ def test_what_was_published_but_not_marked_goes_out_again_and_arrives_once(
 ):
     subject = str(uuid.uuid4())
     store(database, organization_id, [("thing_made", subject, 1)])
+    killed = KilledAfterPublishing(amqp_url())
     with pytest.raises(ConnectionError):
-        Relay(database, CONTRACT, KilledAfterPublishing(amqp_url())).send_batch()
+        Relay(database, CONTRACT, killed).send_batch()
+    killed.close()
     assert unsent(still, organization_id) == ["thing_made"]
     Relay(database, CONTRACT, publisher).send_batch()
     assert unsent(still, organization_id) == []
@@ -139,7 +143,8 @@ def test_while_the_broker_is_away_events_wait_and_then_go_out_by_themselves(
     database, still, toy, organization_id, gate
 ):
     gate.shut()
-    relay = Relay(database, CONTRACT, ConfirmedPublisher(gate.url))
+    publisher = ConfirmedPublisher(gate.url)
+    relay = Relay(database, CONTRACT, publisher)
     database.after_commit = relay.wake
     thread = threading.Thread(target=relay.run, daemon=True)
     thread.start()
@@ -149,6 +154,7 @@ def test_while_the_broker_is_away_events_wait_and_then_go_out_by_themselves(
     wait_until(lambda: arrived(toy, organization_id) == [("s", 1)], 20)
     relay.stop()
     thread.join(10)
+    publisher.close()
 
 
 def test_an_event_is_seen_although_its_transaction_committed_late(
