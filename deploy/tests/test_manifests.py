@@ -1,0 +1,89 @@
+"""Compose and Kubernetes start the same processes as bin/run does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from local_runner.places import ROOT, SERVICES
+
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+PROCESSES = (*SERVICES, "gateway")
+
+
+def objects(folder: str) -> dict[tuple[str, str], Any]:
+    """What a kustomization's files describe, by kind and name."""
+    kustomization = yaml.safe_load((KUBERNETES / folder / "kustomization.yaml").read_text())
+    documents = [
+        document
+        for name in kustomization["resources"]
+        for document in yaml.safe_load_all((KUBERNETES / folder / name).read_text())
+    ]
+    return {(each["kind"], each["metadata"]["name"]): each for each in documents}
+
+
+@pytest.fixture(scope="module")
+def compose() -> Any:
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_composed_service_starts_when_it_is_prepared(service: str, compose: Any) -> None:
+    prepare = compose[f"{service}-prepare"]
+
+    waits = compose[service]["depends_on"][f"{service}-prepare"]["condition"]
+    assert waits == "service_completed_successfully"
+    assert prepare["command"][-2:] == ["prepare", f"{service}_service"]
+    assert prepare["environment"]["DATABASE_URL"] == compose[service]["environment"]["DATABASE_URL"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_only_the_preparation_knows_the_owners_passwords(service: str, compose: Any) -> None:
+    environment = compose[service]["environment"]
+
+    assert not {"ADMIN_DATABASE_URL", "MIGRATION_DATABASE_URL"} & environment.keys()
+    assert ("TOKEN_SECRET" in environment) == (service == "identity")
+
+
+def test_only_the_gateway_is_published_and_only_on_the_loopback_address(compose: Any) -> None:
+    published = {name: each["ports"] for name, each in compose.items() if "ports" in each}
+
+    assert list(published) == ["gateway"]
+    assert all(port.startswith("127.0.0.1:") for port in published["gateway"])
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_deployment_refers_to_secrets_and_is_probed(process: str) -> None:
+    found = objects("run")
+    (container,) = found["Deployment", process]["spec"]["template"]["spec"]["containers"]
+
+    addresses = [each for each in container["env"] if each["name"].endswith(("URL", "SECRET"))]
+    assert all(
+        each["valueFrom"]["secretKeyRef"]["name"] == f"tandem-{process}" for each in addresses
+    )
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert ("PodDisruptionBudget", process) in found
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_job_prepares_each_service(service: str) -> None:
+    job = objects("prepare")["Job", f"{service}-prepare"]
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+
+    assert container["image"] == f"tandem/{service}"
+    assert container["command"][-1] == f"{service}_service"
+
+
+@pytest.mark.parametrize(
+    "dockerfile", [ROOT / "gateway", *(ROOT / "services" / name for name in SERVICES)]
+)
+def test_an_image_installs_its_own_lock_and_runs_as_nobody_special(dockerfile: Path) -> None:
+    text = (dockerfile / "Dockerfile").read_text()
+
+    assert f"COPY requirements/{dockerfile.name}.txt requirements.txt" in text
+    assert "--require-hashes" in text
+    assert "USER tandem" in text
