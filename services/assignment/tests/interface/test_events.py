@@ -7,10 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg2
 import pytest
 
 from chassis.errors import Unavailable
 from chassis.testing import wait_until
+
+
+def own_connection_url(organization: Any) -> str:
+    """The service's database as the superuser, for a transaction that a test holds open."""
+    database = organization.service.database
+    return f"{database.admin.rpartition('/')[0]}/{database.name}"
 
 
 def test_a_student_is_created_with_the_instructors_chosen(organization: Any) -> None:
@@ -111,7 +118,6 @@ def test_a_booking_after_the_end_assigns_again(organization: Any) -> None:
 
 
 def test_ends_that_meet_late_bookings_always_win(organization: Any) -> None:
-    """The end is not committed when the handler starts: the handler must wait, look again and withdraw."""
     pairs = [organization.known_pair() for _ in range(12)]
     organization.call("assign_many", pairs=pairs)
     bookings = [organization.booked(pair) for pair in pairs for _ in range(3)]
@@ -127,6 +133,32 @@ def test_ends_that_meet_late_bookings_always_win(organization: Any) -> None:
     organization.wait_for(*bookings)
     assert [organization.reason(pair) for pair in pairs] == ["ended"] * 12
     assert all(len(organization.rows(pair)) == 1 for pair in pairs)
+
+
+def test_a_booking_that_waited_for_an_end_is_withdrawn(organization: Any) -> None:
+    """The end is committed only while the handler's insert waits for it: its own look at the ends was too early."""
+    pair = organization.known_pair()
+    organization.call("assign", **pair)
+    booking = organization.booked(pair)
+    ending = psycopg2.connect(own_connection_url(organization))
+    with ending.cursor() as cursor:
+        cursor.execute(
+            "UPDATE assignments SET ended_at = clock_timestamp(), ended_by = assigned_by"
+            " WHERE instructor_id = %s",
+            (pair["instructor_id"],),
+        )
+        organization.service.publish_to_it(booking)
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        wait_until(lambda: organization.service.sql(waiting)[0][0])
+    ending.commit()
+    ending.close()
+    organization.wait_for(booking)
+    assert organization.reason(pair) == "ended"
+    assert len(organization.rows(pair)) == 1
+    assert len(organization.events("assignment_created")) == 1
 
 
 def test_bookings_and_hands_that_assign_one_pair_at_once_make_one_assignment(
