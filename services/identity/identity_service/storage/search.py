@@ -6,9 +6,10 @@ A result's place is (class, key, id), which is also what a cursor holds:
    of those that match, so that a whole name comes before a longer one. Each kind of key has a B-tree, from which only as
    many rows are read as the page needs: the first letter, which matches tens of thousands, is quick too.
 2. Each word of `q` begins a word of the person.
-3. Nearly so, the nearest first; only when the others have nobody, so that who is spelled right is not drowned.
+3. The same with words that `q` may mean, if it is misspelled; only when the others have nobody.
 
-Only a page that the first class can't fill looks into the trigram index, by the function `people_like`.
+Only a page that the first class can't fill looks into the trigram index, by the function `people_like`. A misspelled word
+is looked up among the words that people of the organization are called, which are few, not among the people.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+import orjson
+
 from chassis.database import UnitOfWork
+from identity_service.domain import spelling
 from identity_service.storage.people import COLUMNS
 
 FIRST_PLACE: Final = (0, "", "00000000-0000-0000-0000-000000000000")
 SHORTEST_LIKE: Final = 3
 MOST_LIKE: Final = 500
+MOST_WORDS: Final = 60
 
 KEYS: Final = ("sort_key", "name_key", "email", "username_key", "external_key")
 SHOWN: Final = ", ".join(f"u.{column.name}" for column in COLUMNS)
@@ -80,12 +85,15 @@ def search(uow: UnitOfWork, wanted: Wanted) -> Sequence[Any]:
     """Up to `limit` rows of people with `class` and `key`."""
     if not wanted.q:
         return listed(uow, wanted)
-    found = beginning(uow, wanted) if wanted.place[0] <= 1 else []
-    missing = wanted.limit - len(found)
-    if missing == 0 or len(wanted.q) < SHORTEST_LIKE:
+    reached = wanted.place[0]
+    found = list(beginning(uow, wanted)) if reached <= 1 else []
+    if len(found) == wanted.limit or len(wanted.q) < SHORTEST_LIKE:
         return found
-    also_near = wanted.place[0] == 3 or (wanted.place == FIRST_PLACE and not found)
-    return [*found, *alike(uow, wanted, missing, also_near=also_near)]
+    if reached <= 2:
+        found += having_words(uow, wanted, wanted.limit - len(found))
+    if reached == 3 or (wanted.place == FIRST_PLACE and not found):
+        found += misspelled(uow, wanted)
+    return found
 
 
 def listed(uow: UnitOfWork, wanted: Wanted) -> Sequence[Any]:
@@ -104,36 +112,56 @@ def beginning(uow: UnitOfWork, wanted: Wanted) -> Sequence[Any]:
     return run(uow, statement, wanted.parameters(uow.organization_id))
 
 
-def alike(uow: UnitOfWork, wanted: Wanted, limit: int, *, also_near: bool) -> Sequence[Any]:
-    """The second class or, if that has nobody, perhaps the third."""
-    words = words_of(wanted.q)
+def having_words(uow: UnitOfWork, wanted: Wanted, limit: int) -> Sequence[Any]:
+    """The second class."""
+    patterns = [[pattern] for pattern in patterns_of(wanted.q)]
+    own = {"patterns": patterns, "not_beginning": wanted.q, "limit": limit}
+    return alike(uow, HAVING_WORDS, wanted, own) if patterns else []
+
+
+def misspelled(uow: UnitOfWork, wanted: Wanted) -> Sequence[Any]:
+    """The third class."""
+    words, exact = spelling.letters_and_digits(" ".join(words_of(wanted.q)))
+    patterns = spelling.alternatives(words, exact, meanings(uow, words))
+    own = {"patterns": patterns, "not_beginning": None}
+    return alike(uow, MISSPELLED, wanted, own) if patterns else []
+
+
+def meanings(uow: UnitOfWork, words: Sequence[str]) -> dict[str, list[str]]:
+    """For each word those that it may be a misspelling of."""
     if not words:
-        return []
-    parameters = {
-        **wanted.parameters(uow.organization_id),
-        "words": " ".join(words),
-        "patterns": [f"% {escaped(word)}%" for word in words],
-        "also_near": also_near,
-        "most": MOST_LIKE,
-        "limit": limit,
-    }
-    return run(uow, ALIKE, parameters)
+        return {}
+    near: dict[tuple[str, str], list[str]] = {}
+    for row in run(uow, WORDS_NEAR, {"words": list(words), "most": MOST_WORDS}):
+        near.setdefault((row.needle, row.folded_needle), []).append(row.word)
+    return {word: spelling.meanings(folded, found) for (word, folded), found in near.items()}
+
+
+def alike(uow: UnitOfWork, statement: str, wanted: Wanted, own: dict[str, Any]) -> Sequence[Any]:
+    """The people whom `people_like` finds."""
+    parameters = {**wanted.parameters(uow.organization_id), "most": MOST_LIKE, **own}
+    parameters["patterns"] = orjson.dumps(parameters["patterns"]).decode()
+    return run(uow, statement, parameters)
 
 
 def among(uow: UnitOfWork, wanted: Wanted, ids: Sequence[uuid.UUID]) -> Sequence[Any]:
     """The same order among a few people only, who are looked at one by one."""
-    words = words_of(wanted.q)
     parameters = {
         **wanted.parameters(uow.organization_id),
         "ids": [str(one) for one in ids],
-        "words": " ".join(words),
-        "patterns": [f"% {escaped(word)}%" for word in words],
+        "words": " ".join(words_of(wanted.q)),
+        "patterns": patterns_of(wanted.q) or ["-"],
     }
     return run(uow, AMONG if wanted.q else LIST_AMONG, parameters)
 
 
+def patterns_of(q: str) -> list[str]:
+    """A pattern for each word: it begins a word of the person."""
+    return [f"% {escaped(word)}%" for word in words_of(q)]
+
+
 def words_of(q: str) -> list[str]:
-    """What the trigram index is asked for: of an address only the part before the @, as in `search_text`."""
+    """The words of `q`; of an address only the part before the @, as in `search_text`."""
     return [word.partition("@")[0] for word in q.split() if word.partition("@")[0]]
 
 
@@ -184,13 +212,23 @@ def beginning_statement(role: str | None, *, has_status: bool, is_first_page: bo
     """  # noqa: S608 - constants only
 
 
-ALIKE: Final = f"""
-    SELECT {SHOWN}, l.class, l.key
-      FROM people_like(%(q)s, %(words)s, %(patterns)s, %(role)s, %(status)s, %(also_near)s, %(most)s) AS l
-      JOIN users AS u ON u.organization_id = %(organization_id)s AND u.id = l.id
-     WHERE (l.class, l.key COLLATE "C", l.id) > (%(after_class)s, %(after_key)s, %(after_id)s)
-     ORDER BY l.class, l.key COLLATE "C", l.id LIMIT %(limit)s
-"""  # noqa: S608 - constants only
+def alike_statement(number: int, key: str) -> str:
+    """People of `people_like`, in the order of `key`."""
+    return f"""
+        SELECT {SHOWN}, {number} AS class, k.key
+          FROM people_like(%(patterns)s, %(not_beginning)s, %(role)s, %(status)s, %(most)s) AS l
+          JOIN users AS u ON u.organization_id = %(organization_id)s AND u.id = l.id
+          CROSS JOIN LATERAL (SELECT ({key}) COLLATE "C" AS key) AS k
+         WHERE ({number}, k.key, u.id) > (%(after_class)s, %(after_key)s, %(after_id)s)
+         ORDER BY k.key, u.id LIMIT %(limit)s
+    """  # noqa: S608 - constants only
+
+
+HAVING_WORDS: Final = alike_statement(2, "u.sort_key")
+MISSPELLED: Final = alike_statement(
+    3, "to_char(1 - word_similarity(folded(%(q)s), u.search_text), 'FM0.000') || u.sort_key"
+)
+WORDS_NEAR: Final = "SELECT needle, folded_needle, word FROM words_near(%(words)s, %(most)s)"
 
 FEW: Final = """
     u.organization_id = %(organization_id)s AND u.id = ANY (%(ids)s::uuid[])

@@ -143,6 +143,22 @@ users = sa.Table(
     ),
 )
 
+# Every word that somebody of the organization is called; a trigger on `users` keeps it. There are far fewer words than
+# people, so a misspelled one is looked up here first.
+name_words = sa.Table(
+    "name_words",
+    metadata,
+    sa.Column("organization_id", sa.Uuid, primary_key=True),
+    sa.Column("word", sa.Text, primary_key=True),
+    sa.Index(
+        "name_words_near",
+        "organization_id",
+        "word",
+        postgresql_using="gin",
+        postgresql_ops={"word": "gin_trgm_ops"},
+    ),
+)
+
 logins = sa.Table(
     "logins",
     metadata,
@@ -194,12 +210,4 @@ refresh_tokens = sa.Table(
         ondelete="CASCADE",
     ),
     sa.Index("refresh_tokens_login", "organization_id", "login_id"),
-)
-
-TENANT_TABLES: Final = (
-    "organizations",
-    "users",
-    "logins",
-    "access_tokens",
-    "refresh_tokens",
 )

@@ -12,7 +12,14 @@ revision = "0001"
 down_revision = None
 
 EXTENSIONS = ("pg_trgm", "btree_gin", "unaccent")
-TENANT_TABLES = ("organizations", "users", "logins", "access_tokens", "refresh_tokens")
+TENANT_TABLES = (
+    "organizations",
+    "users",
+    "name_words",
+    "logins",
+    "access_tokens",
+    "refresh_tokens",
+)
 
 # Immutable, so that generated columns may use it: unaccent() itself is only stable, because its dictionary can be
 # changed; after such a change the columns would have to be computed again.
@@ -24,53 +31,95 @@ AS $$
 $$
 """
 
-# Row level security keeps the application role from the trigram index, because the index's operators are not leakproof:
-# for that role the planner would read all of the organization's people. So this function runs as the owner, who may see
-# all rows, and confines itself: to the organization of the setting that the policies read, not to one that is asked for.
-# It answers class 2 of storage/search.py if that has anybody, else, with `also_near`, class 3; of each `most` at most.
+# Row level security keeps the application role from the trigram indexes, because their operators are not leakproof: for
+# that role the planner would read all of the organization's people. So these two functions run as the owner, who may see
+# all rows, and confine themselves: to the organization of the setting that the policies read, not to one asked for.
+#
+# people_like finds at most `most` people who have, for each group of patterns, a match of one of the group, and, if
+# `not_beginning` is given, whom the B-trees of storage/search.py don't find by that.
 PEOPLE_LIKE = """
 CREATE FUNCTION people_like(
-    q text, words text, patterns text[], wanted_role text, wanted_status text, also_near boolean, most int
+    patterns jsonb, not_beginning text, wanted_role text, wanted_status text, most int
 )
-RETURNS TABLE (id uuid, class int, key text)
+RETURNS TABLE (id uuid)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 20
 SET search_path = public, pg_temp
 AS $function$
 DECLARE
     organization CONSTANT uuid := nullif(current_setting('app.organization_id', true), '')::uuid;
-    begins CONSTANT text := folded(q);
-    people CONSTANT text := $people$
-        users AS u WHERE u.organization_id = $1 AND ($2 IS NULL OR $2 = ANY (u.roles)) AND ($3 IS NULL OR u.status = $3)
-    $people$;
-    has_words CONSTANT text := (
-        SELECT string_agg(format('u.search_text LIKE %L', folded(pattern)), ' AND ') FROM unnest(patterns) AS pattern
+    matches CONSTANT text := (
+        SELECT string_agg('(' || (
+            SELECT string_agg(format('u.search_text LIKE %L', folded(pattern)), ' OR ')
+              FROM jsonb_array_elements_text(alternatives) AS pattern
+        ) || ')', ' AND ') FROM jsonb_array_elements(patterns) AS alternatives
     );
-    nearness text;
 BEGIN
-    RETURN QUERY EXECUTE format($words$
-        SELECT u.id, 2, u.sort_key FROM %s AND %s
+    RETURN QUERY EXECUTE format($people$
+        SELECT u.id FROM users AS u
+         WHERE u.organization_id = $1 AND %s
+           AND ($2 IS NULL OR $2 = ANY (u.roles)) AND ($3 IS NULL OR u.status = $3)
            AND NOT coalesce(starts_with(u.name_key, $4) OR starts_with(u.sort_key, $4), false)
            AND NOT coalesce(starts_with(u.email, $4), false)
            AND NOT coalesce(starts_with(u.username_key, $4), false)
            AND NOT coalesce(starts_with(u.external_key, $4), false)
          LIMIT $5
-    $words$, people, has_words) USING organization, wanted_role, wanted_status, begins, most;
-    IF FOUND OR NOT also_near OR length(words) < 4 THEN
-        RETURN;
-    END IF;
-    -- The nearer, the fewer and the quicker to find; half a word of common trigrams is a person in twenty.
-    -- Two swapped letters leave a word of four only two of its five.
-    FOREACH nearness IN ARRAY ARRAY['0.6', CASE WHEN length(words) < 6 THEN '0.4' ELSE '0.45' END] LOOP
-        -- Not a SET of the function: that would need a superuser where the library is not loaded yet.
-        PERFORM set_config('pg_trgm.word_similarity_threshold', nearness, true);
-        RETURN QUERY EXECUTE format($near$
-            SELECT u.id, 3, to_char(1 - word_similarity($4, u.search_text), 'FM0.000') || u.sort_key
-              FROM %s AND $4 <%% u.search_text LIMIT $5
-        $near$, people) USING organization, wanted_role, wanted_status, folded(words), most;
-        EXIT WHEN FOUND;
+    $people$, matches) USING organization, wanted_role, wanted_status, folded(not_beginning), most;
+END
+$function$
+"""
+
+# words_near finds, for each needle, the words of the organization's people that look most like it.
+WORDS_NEAR = """
+CREATE FUNCTION words_near(needles text[], most int)
+RETURNS TABLE (needle text, folded_needle text, word text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 20
+SET search_path = public, pg_temp
+AS $function$
+DECLARE
+    organization CONSTANT uuid := nullif(current_setting('app.organization_id', true), '')::uuid;
+BEGIN
+    -- Two swapped letters leave "jonh" and "john" two common trigrams of eight. Not a SET of the function: that would
+    -- need a superuser where the library is not loaded yet.
+    PERFORM set_config('pg_trgm.similarity_threshold', '0.2', true);
+    FOREACH needle IN ARRAY needles LOOP
+        folded_needle := folded(needle);
+        RETURN QUERY EXECUTE $near$
+            SELECT $2, $3, w.word FROM name_words AS w
+             WHERE w.organization_id = $1 AND w.word % $3 ORDER BY similarity(w.word, $3) DESC, w.word LIMIT $4
+        $near$ USING organization, needle, folded_needle, most;
     END LOOP;
 END
 $function$
+"""
+
+# Every word that a person is called is noted, by whatever statement it comes. In one order, so that two batches of new
+# people wait for each other rather than deadlock. A word that nobody is called any more does no harm.
+NOTE_WORDS = """
+CREATE FUNCTION note_words() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = public, pg_temp
+AS $function$
+BEGIN
+    INSERT INTO name_words (organization_id, word)
+    SELECT DISTINCT u.organization_id, called.word
+      FROM new_users AS u, regexp_split_to_table(u.search_text, '[^[:alpha:]]+') AS called (word)
+     WHERE length(called.word) BETWEEN 3 AND 40 AND NOT EXISTS (
+         SELECT FROM name_words AS known
+          WHERE known.organization_id = u.organization_id AND known.word = called.word
+     )
+     ORDER BY 1, 2
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$function$
+"""
+NOTE_WORDS_OF_NEW = """
+CREATE TRIGGER note_words_of_new AFTER INSERT ON users REFERENCING NEW TABLE AS new_users
+FOR EACH STATEMENT EXECUTE FUNCTION note_words()
+"""
+NOTE_WORDS_OF_CHANGED = """
+CREATE TRIGGER note_words_of_changed AFTER UPDATE ON users REFERENCING NEW TABLE AS new_users
+FOR EACH STATEMENT EXECUTE FUNCTION note_words()
 """
 
 STAFF = "roles && ARRAY['owner', 'admin', 'instructor']"
@@ -90,7 +139,7 @@ def upgrade() -> None:
     create_organizations()
     create_users()
     create_user_indexes()
-    op.execute(PEOPLE_LIKE)
+    create_name_words()
     create_logins()
     create_tokens()
     create_plumbing(op)
@@ -212,6 +261,29 @@ def create_user_indexes() -> None:
     )
 
 
+def create_name_words() -> None:
+    op.create_table(
+        "name_words",
+        sa.Column("organization_id", sa.Uuid, primary_key=True),
+        sa.Column("word", sa.Text, primary_key=True),
+    )
+    op.create_index(
+        "name_words_near",
+        "name_words",
+        ["organization_id", "word"],
+        postgresql_using="gin",
+        postgresql_ops={"word": "gin_trgm_ops"},
+    )
+    for statement in (
+        PEOPLE_LIKE,
+        WORDS_NEAR,
+        NOTE_WORDS,
+        NOTE_WORDS_OF_NEW,
+        NOTE_WORDS_OF_CHANGED,
+    ):
+        op.execute(statement)
+
+
 def create_logins() -> None:
     op.create_table(
         "logins",
@@ -258,7 +330,8 @@ def create_token_table(table: str, *more: sa.Column[Any]) -> None:
 
 def downgrade() -> None:
     drop_plumbing(op)
-    op.execute("DROP FUNCTION people_like(text, text, text[], text, text, boolean, int)")
+    for function in ("people_like", "words_near", "note_words"):
+        op.execute(f"DROP FUNCTION {function} CASCADE")
     for table in reversed(TENANT_TABLES):
         op.drop_table(table)
     op.execute("DROP FUNCTION folded(text)")
