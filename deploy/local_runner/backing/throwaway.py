@@ -5,10 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from local_runner.backing.choice import given
-from local_runner.backing.containers import POSTGRES_IMAGE, RABBITMQ_IMAGE, engine_can_run
+from local_runner.backing.containers import (
+    POSTGRES_IMAGE,
+    RABBITMQ_IMAGE,
+    engine_can_run,
+    has_image,
+)
 from local_runner.backing.postgresql import LocalPostgres
 from local_runner.backing.rabbitmq import LocalRabbit
 from local_runner.backing.server import Server, broker_answers, database_answers
@@ -76,6 +82,9 @@ def throwaway_servers(
     """The broker and the database server, not yet started; containers are removed at the end."""
     broker, database = given(environment, "AMQP_URL"), given(environment, "DATABASE_URL")
     if not (broker and database) and engine_can_run(RABBITMQ_IMAGE, POSTGRES_IMAGE):
+        # Its watcher (Ryuk) is another image; where it is not at hand, removing at the end has to do.
+        if not has_image(testcontainers_config.ryuk_image):
+            testcontainers_config.ryuk_disabled = True
         with contextlib.ExitStack() as cleanup:
             yield (
                 broker or removed_later(throwaway_rabbit(secrets), cleanup.callback),
