@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import shutil
 import subprocess
@@ -28,8 +29,14 @@ def install(packages: list[str], purpose: str) -> None:
         raise CannotStart(f"{purpose} is missing. Install it first, for example: sudo {command}")
     print(f"Installing {' '.join(packages)} ({purpose}) ...", flush=True)
     with one_at_a_time(), services_left_alone():
-        apt_get("update", "-qq")
+        update_lists()
         apt_get("install", "-y", "-qq", "--no-install-recommends", *packages)
+
+
+@functools.cache
+def update_lists() -> None:
+    """Once per process: a fresh machine knows no package."""
+    apt_get("update", "-qq")
 
 
 def apt_get(*arguments: str) -> None:
