@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,19 +18,28 @@ from bench.system import Measured, already_running, fresh
 RESULTS = Path(__file__).parent / "results.json"
 
 
+LEGEND = """
+x raw   p50 divided by that of the raw reference
+cpu ms  processor time that one step cost all of the system's processes together, database and broker included
+client  the measuring clients' own share of all processor cores
+The last two columns are DESIGN.md's figure and what of it was reached."""
+CROWDED = """
+Warning: the machine was busy with something else (load {load:.1f} on {cores} cores): look at ratios and 'cpu ms'."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """1 when something that was measured also failed."""
     options = parse(arguments)
     chosen = [name for name in MEASUREMENTS if not options.only or name in options.only]
     chosen = list(dict.fromkeys([*REFERENCES, *chosen])) if options.only else chosen
+    load = os.getloadavg()[0]
     with system(options.url) as measured:
         figures = list(measure_all(chosen, measured, QUICK if options.quick else WHOLE))
     print("\n" + report.table(figures))
-    print(
-        "\n'x raw' is p50 divided by that of the raw reference above it; 'client' is the measuring clients' own\n"
-        "share of all processor cores. 'asked' is DESIGN.md's figure and the last column what of it was reached."
-    )
-    report.store(figures, options.output, quick=options.quick)
+    print(LEGEND)
+    if load > 1:
+        print(CROWDED.format(load=load, cores=os.cpu_count()))
+    report.store(figures, options.output, quick=options.quick, load=load)
     print(f"Written to {options.output}")
     return 1 if any(figure.failures for figure in figures) else 0
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the result. Times are in milliseconds; `client_share` is of all cores, 0..1."""
+    """One line of the result. Times are in milliseconds; `client_share` is of all cores, 0..1.
+
+    `processor_ms` is what one step cost all of the system's processes together, where that is known.
+    """
 
     name: str
     count: int
@@ -20,6 +23,7 @@ class Figure:
     client_share: float = 0.0
     failures: int = 0
     note: str = ""
+    processor_ms: float | None = None
 
 
 def figure(

@@ -8,10 +8,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bench import raw, work, world
-from bench.crowd import measure
+from bench import crowd, raw, work, world
 from bench.figures import Figure, figure
 from bench.http import Connection
 from bench.rpc import Caller, actor_header
@@ -41,6 +40,24 @@ QUICK = Size(seconds=3, assignments=100_000, users=10_000, rows=2_000, delays=60
 Measurement = Callable[[Measured, Size], Iterator[Figure]]
 
 
+def timed(
+    measured: Measured,
+    name: str,
+    doing: crowd.Work,
+    *,
+    clients: int,
+    seconds: float,
+    limit: int = 1_000_000,
+) -> Figure:
+    """A crowd's figure with what a step cost the system's processes."""
+    before = measured.processor_seconds()
+    found = crowd.measure(name, doing, clients=clients, seconds=seconds, limit=limit)
+    after = measured.processor_seconds()
+    if before is None or after is None or not found.count:
+        return found
+    return replace(found, processor_ms=round((after - before) / found.count * 1000, 2))
+
+
 def raw_amqp(measured: Measured, size: Size) -> Iterator[Figure]:
     """The broker alone."""
     yield raw.amqp_round_trip(measured.amqp_url, seconds=size.seconds / 2)
@@ -50,7 +67,7 @@ def raw_postgres(measured: Measured, size: Size) -> Iterator[Figure]:
     """The database alone."""
     with raw.scratch_database(measured.database_url) as url:
         for clients in (1, 8):
-            yield measure(
+            yield crowd.measure(
                 f"{raw.POSTGRES}, {clients} connections",
                 raw.BareBooking(url),
                 clients=clients,
@@ -61,7 +78,7 @@ def raw_postgres(measured: Measured, size: Size) -> Iterator[Figure]:
 def raw_flask(_measured: Measured, size: Size) -> Iterator[Figure]:
     """The web framework alone."""
     with raw.constant_flask() as url:
-        yield measure(raw.FLASK, raw.Constant(url), clients=8, seconds=size.seconds / 2)
+        yield crowd.measure(raw.FLASK, raw.Constant(url), clients=8, seconds=size.seconds / 2)
 
 
 def authorize(measured: Measured, size: Size) -> Iterator[Figure]:
@@ -75,7 +92,8 @@ def authorize(measured: Measured, size: Size) -> Iterator[Figure]:
         actor = actor_header(str(uuid.uuid4()), organization, "admin")
         asking = work.Authorize(measured.amqp_url, actor, pairs)
         for clients in (1, 8):
-            yield measure(
+            yield timed(
+                measured,
                 f"authorize RPC, {count:,} assignments, {clients} clients",
                 asking,
                 clients=clients,
@@ -88,7 +106,7 @@ def book(measured: Measured, size: Size) -> Iterator[Figure]:
     for clients in CLIENTS:
         with_pairs = known_pairs(measured, clients)
         name = f"admin booking over HTTP, {clients} clients"
-        yield measure(name, with_pairs, clients=clients, seconds=size.seconds)
+        yield timed(measured, name, with_pairs, clients=clients, seconds=size.seconds)
 
 
 def known_pairs(measured: Measured, clients: int) -> work.BookKnownPairs:
@@ -108,7 +126,8 @@ def book_new(measured: Measured, size: Size) -> Iterator[Figure]:
     instructors = organization.ids("instructor", 8)
     students = organization.ids("student", size.new_pairs)
     booking = work.BookNewPairs(measured.url, organization.token, instructors, students)
-    yield measure(
+    yield timed(
+        measured,
         "admin booking of new pairs until assigned, 8 clients",
         booking,
         clients=8,
@@ -134,7 +153,7 @@ def message(measured: Measured, size: Size) -> Iterator[Figure]:
     writing = work.SendMessages(measured.url, tokens, conversations)
     for clients in CLIENTS:
         name = f"message over HTTP, {clients} clients"
-        yield measure(name, writing, clients=clients, seconds=size.seconds)
+        yield timed(measured, name, writing, clients=clients, seconds=size.seconds)
 
 
 def assign_delay(measured: Measured, size: Size) -> Iterator[Figure]:
@@ -167,15 +186,15 @@ def delays(name: str, measured: Measured, size: Size) -> Figure:
 def under_load(measured: Measured) -> Iterator[None]:
     """Eight clients book as fast as they can meanwhile, for at most a minute and a half."""
     booking = known_pairs(measured, 8)
-    crowd = threading.Thread(
-        target=measure, args=("load", booking), kwargs={"clients": 8, "seconds": 25.0}
+    busy = threading.Thread(
+        target=crowd.measure, args=("load", booking), kwargs={"clients": 8, "seconds": 25.0}
     )
-    crowd.start()
+    busy.start()
     time.sleep(2)  # until its processes are at work
     try:
         yield
     finally:
-        crowd.join(120)
+        busy.join(120)
 
 
 def upload(measured: Measured, size: Size) -> Iterator[Figure]:
@@ -237,7 +256,7 @@ def search(measured: Measured, size: Size) -> Iterator[Figure]:
         words = world.seed_users(measured, organization.id, count)
         searching = work.Search(measured.url, organization.token, words)
         name = f"people search among {count:,}"
-        yield measure(name, searching, clients=1, seconds=size.seconds / 2)
+        yield timed(measured, name, searching, clients=1, seconds=size.seconds / 2)
 
 
 MEASUREMENTS: dict[str, Measurement] = {

@@ -111,7 +111,7 @@ def holds(goal: tuple[str, float], figure: Figure, ratio: float | None) -> bool:
             return float(getattr(figure, unit)) < value
 
 
-HEAD = ("", "p50 ms", "p95 ms", "p99 ms", "per second", "x raw", "client", "asked", "")
+HEAD = ("", "p50 ms", "p95 ms", "p99 ms", "per second", "x raw", "cpu ms", "client", "asked", "")
 
 
 def table(figures: list[Figure]) -> str:
@@ -120,7 +120,7 @@ def table(figures: list[Figure]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if column in {0, 7, 8} else cell.rjust(width)
+            cell.ljust(width) if column in {0, 8, 9} else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
@@ -138,18 +138,20 @@ def cells(line: Line) -> tuple[str, ...]:
         f"{shown.p99:.2f}",
         f"{shown.per_second:,.0f}",
         f"{line.ratio:.1f}" if line.ratio is not None else "",
+        f"{shown.processor_ms:.2f}" if shown.processor_ms is not None else "",
         f"{shown.client_share:.0%}" if shown.client_share else "",
         line.asked,
         line.verdict,
     )
 
 
-def store(figures: list[Figure], path: Path, *, quick: bool) -> None:
+def store(figures: list[Figure], path: Path, *, quick: bool, load: float) -> None:
     """Writes what the table shows, for comparing runs."""
     document = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
+        "load_before": round(load, 2),
         "quick": quick,
         "figures": [
             {**asdict(line.figure), "reference": line.reference, "ratio": line.ratio}

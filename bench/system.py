@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
+from bench.processor import used_by
 from local_runner.places import ROOT, RunDir
 from local_runner.run import forget
 
@@ -31,6 +32,11 @@ class Measured:
     amqp_url: str
     database_url: str
     database_prefix: str = ""
+    run_dir: Path | None = None
+
+    def processor_seconds(self) -> float | None:
+        """Of all its processes so far; None for a system that somebody else runs."""
+        return None if self.run_dir is None else used_by(self.run_dir)
 
     def database(self, service: str) -> str:
         """A service's database, as the superuser."""
@@ -97,4 +103,6 @@ def started(runner: subprocess.Popen[bytes], folder: Path) -> Measured:
         time.sleep(0.1)
     words = shlex.split((folder / "env").read_text())
     values = {name: value for name, _, value in (word.partition("=") for word in words)}
-    return Measured(values["GATEWAY_URL"], values["AMQP_URL"], values["DATABASE_URL"])
+    return Measured(
+        values["GATEWAY_URL"], values["AMQP_URL"], values["DATABASE_URL"], run_dir=folder
+    )
