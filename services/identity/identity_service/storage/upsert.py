@@ -102,7 +102,8 @@ def write(
     """All people in one round trip, as one JSON parameter."""
     if not people:
         return []
-    rows = [{**one, "username_key": key_of(one)} for one in people]
+    # SQLAlchemy's rows have names of a type of their own, which orjson takes for no string.
+    rows = [{**{str(k): v for k, v in one.items()}, "username_key": key_of(one)} for one in people]
     parameters = {
         "organization_id": str(organization_id),
         "people": orjson.dumps(rows, default=str).decode(),
