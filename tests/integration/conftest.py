@@ -37,7 +37,6 @@ def shared_system() -> Iterator[RunningSystem]:
     """Started once for all tests that do it no harm, on the servers of the test run where there are some."""
     with run_folder() as folder, RunningSystem(folder, *TWO_OF_EACH) as system:
         yield system
-        system.stop()
         system.drop_databases()
 
 

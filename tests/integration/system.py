@@ -152,7 +152,10 @@ class RunningSystem:
             connection.close()
 
     def drop_databases(self) -> None:
-        """For a system on servers that others use too."""
+        """Ends Tandem's part of servers that outlive it; servers of its own end with it."""
+        self.stop()
+        if not set(GIVEN_SERVERS) <= self._environment.keys():
+            return
         for service in SERVICES:
             name = f"{self._prefix}{service}"
             connection = psycopg2.connect(self.settings["DATABASE_URL"])
