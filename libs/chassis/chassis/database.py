@@ -49,6 +49,7 @@ class Database:
             url,
             # Transactions begin and end in the text of our own statements: see UnitOfWork.
             isolation_level="AUTOCOMMIT",
+            hide_parameters=True,  # names and messages of people must not get into logs with an error
             pool_size=connections,
             max_overflow=4,
             pool_timeout=3,

@@ -183,3 +183,15 @@ def test_a_conversation_id_that_is_none_is_refused_by_name(service, method, conv
 def test_what_is_shown_as_closed_may_still_be_open_for_those_who_decide(service, talk):
     service.sql("UPDATE conversations SET status = 'closed' WHERE id = %s", (talk.id,))
     assert talk.send(talk.student)["id"]
+
+
+def test_a_message_that_fails_to_be_stored_does_not_get_into_the_log(service, talk):
+    service.sql("ALTER TABLE messages ADD CONSTRAINT full_ CHECK (sequence < 0) NOT VALID")
+    try:
+        with pytest.raises(Unavailable, match="internal"):
+            talk.send(talk.student, "A secret of mine")
+    finally:
+        service.sql("ALTER TABLE messages DROP CONSTRAINT full_")
+    assert talk.bodies(talk.student) == []
+    assert "full_" in service.log()
+    assert "A secret of mine" not in service.log()
