@@ -16,7 +16,7 @@ import orjson
 from flask import Flask
 from flask_smorest import Api
 
-from chassis.fields import Moment, MomentOrWallClock
+from chassis.fields import Moment, MomentOrWallClock, Text, Zone
 from gateway import openapi_parts
 from gateway.routes import Routes
 
@@ -27,6 +27,10 @@ book sessions and message each other.
 Errors are problem details (RFC 9457); clients match on `code`. Lists take `limit` and `cursor`. Every POST accepts an
 `Idempotency-Key`. A changeable resource carries an `ETag`; a PATCH with a stale `If-Match` is 412.
 """
+
+ONE_LINE = r"^[^\u0000-\u001f\u007f]*$"
+SEVERAL_LINES = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"
+ZONE = r"^[A-Za-z0-9_+/-]+$"
 
 SETTINGS: dict[str, Any] = {
     "API_TITLE": "Tandem",
@@ -51,11 +55,21 @@ class Document(Api):
         """openapi_parts.register does."""
 
 
+def pattern_of(_converter: Any, field: Any, **_options: Any) -> dict[str, str]:
+    """Which characters a text may have, as `chassis.fields` checks them."""
+    if not isinstance(field, Text) or "pattern" in field.metadata:
+        return {}
+    if isinstance(field, Zone):
+        return {"pattern": ZONE}
+    return {"pattern": SEVERAL_LINES if field.multiline else ONE_LINE}
+
+
 def document(app: Flask, routes: Iterable[Routes]) -> bytes:
     """Registers the operations and returns the document as JSON, the same bytes for the same code."""
     api = Document(app)
     api.register_field(Moment, "string", "date-time")
     api.register_field(MomentOrWallClock, "string", None)
+    api.ma_plugin.converter.add_attribute_function(pattern_of)
     openapi_parts.register(api.spec)
     for blueprint in routes:
         api.register_blueprint(blueprint)

@@ -53,14 +53,16 @@ PROBLEM_DESCRIPTIONS = {
     409: "Not in the present state, or the first request with this Idempotency-Key still runs.",
     412: "If-Match names a version that is not the present one.",
     413: "Too large.",
+    414: "The address is too long.",
     415: "Not the content type that is expected.",
     422: "Invalid fields, or an Idempotency-Key used before with another body.",
     429: "Too many requests.",
+    431: "The headers are too large.",
     500: "A fault on our side.",
     503: "Something needed does not answer; nothing was decided. Try again.",
 }
 
-ALWAYS = frozenset({400, 404, 422, 429, 500, 503})
+ALWAYS = frozenset({400, 404, 414, 422, 429, 431, 500, 503})
 WHEN_SIGNED_IN = frozenset({401, 403})
 WHEN_CHANGING = frozenset({408, 409, 413, 415})
 

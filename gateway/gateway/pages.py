@@ -19,7 +19,13 @@ class PageQuery(StrictSchema):
         validate=validate.Range(min=1, max=LARGEST),
         metadata={"description": "How many items at most.", "default": 50},
     )
-    cursor = Text(max=1000, metadata={"description": "`next_cursor` of the page before."})
+    cursor = Text(
+        max=500,
+        metadata={
+            "description": "`next_cursor` of the page before.",
+            "pattern": "^[A-Za-z0-9_=-]*$",
+        },
+    )
 
 
 def everything(service: str, method: str, **arguments: Any) -> list[Any]:

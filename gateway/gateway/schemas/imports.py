@@ -33,6 +33,15 @@ class StartedImport(Shape):
     status = word(*STATUSES, required=True)
 
 
+class Column(Shape):
+    """A column of the file, and what it was taken for."""
+
+    header = fields.String(required=True)
+    field = fields.String(required=True, allow_none=True)
+    status = fields.String(required=True, metadata={"examples": ["used"]})
+    warning = fields.String(required=True, allow_none=True)
+
+
 class Detected(Shape):
     """What the file turned out to be."""
 
@@ -40,7 +49,7 @@ class Detected(Shape):
     encoding = fields.String(allow_none=True)
     delimiter = fields.String(allow_none=True)
     sheets = fields.List(fields.String(), allow_none=True)
-    columns = fields.List(fields.String(), allow_none=True)
+    columns = fields.List(fields.Nested(Column), allow_none=True)
 
 
 class Counts(Shape):
@@ -65,6 +74,10 @@ class Progress(Shape):
 class Import(StartedImport):
     """An import."""
 
+    filename = fields.String(required=True)
+    associations = word("add", "replace", "remove", required=True)
+    send_invitations = fields.Boolean(required=True)
+    apply = fields.Boolean(required=True)
     detected = fields.Nested(Detected, required=True, allow_none=True)
     counts = fields.Nested(Counts, required=True)
     progress = fields.Nested(Progress, required=True)
@@ -80,6 +93,14 @@ class CellProblem(Shape):
     detail = fields.String(required=True)
 
 
+class RowAssignment(Shape):
+    """A pair that a row names. An id is missing while its person is yet to be created."""
+
+    instructor_id = identifier(required=True, allow_none=True)
+    student_id = identifier(required=True, allow_none=True)
+    outcome = fields.String(required=True, allow_none=True)
+
+
 class Row(Shape):
     """A row of the file; `row` is the line a person sees in it."""
 
@@ -87,8 +108,9 @@ class Row(Shape):
     sheet = fields.String(required=True, allow_none=True)
     outcome = word(*OUTCOMES, required=True)
     user_id = identifier(required=True, allow_none=True)
-    changes = fields.Raw(required=True)
-    assignments = fields.Raw(required=True)
+    applied = fields.Boolean(required=True)
+    changes = fields.Raw(required=True, metadata={"description": "What changes of the person."})
+    assignments = fields.List(fields.Nested(RowAssignment), required=True)
     errors = fields.List(fields.Nested(CellProblem), required=True)
 
 
