@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, product
 
 SHORTEST = 3
 MOST_MEANINGS = 6
+MOST_VARIANTS = 50
+MOST_WAYS = 5_000
 
 
 def allowed_typos(word: str) -> int:
@@ -38,18 +41,49 @@ def meanings(typed: str, words: Iterable[str]) -> list[str]:
     return sorted(near, key=lambda word: (distances[word], word))[:MOST_MEANINGS]
 
 
-def letters_and_digits(q: str) -> tuple[list[str], list[str]]:
-    """The words of `q` that may be misspelled, and its numbers and short words, which must be right."""
-    parts = re.findall(r"[^\W\d_]+|\d+", q)
-    words = [part for part in parts if len(part) >= SHORTEST and not part.isdigit()]
-    return words, [part for part in parts if part not in words]
+def words_in(q: str) -> list[str]:
+    """The words of `q` that may be misspelled; of an address only those before the @."""
+    parts = re.findall(r"[^\W\d_]+", q.partition("@")[0])
+    return [part for part in dict.fromkeys(parts) if len(part) >= SHORTEST]
 
 
-def alternatives(
-    words: Sequence[str], exact: Sequence[str], found: Mapping[str, Sequence[str]]
-) -> list[list[str]]:
-    """Patterns for LIKE: of each group one must match. Empty when no word may stand for another than itself."""
-    if not any(found.values()):
-        return []
-    groups = [[f"% {meant}%" for meant in (*found.get(word, ()), word)] for word in words]
-    return [*groups, *([f"%{part}%"] for part in exact)]
+def variants(q: str, found: Mapping[str, Sequence[str]]) -> list[str]:
+    """What `q` may have been meant to be, the likeliest first: its words replaced by their meanings, two words also the
+    other way round, an address also without its domain.
+    """
+    pieces = re.split(r"([^\W\d_]+)", q)
+    choices = [
+        [*dict.fromkeys([piece, *found.get(piece, ())])][: MOST_MEANINGS + 1] for piece in pieces
+    ]
+    spellings = islice(cheapest_first(choices), MOST_VARIANTS)
+    meant = ["".join(spelling) for spelling in spellings]
+    local_part, at, _ = q.partition("@")
+    if at:
+        meant.append(local_part + at)
+    turned = [" ".join(reversed(one.split(" "))) for one in meant if one.count(" ") == 1]
+    return [one for one in dict.fromkeys([*meant, *turned]) if one != q]
+
+
+def cheapest_first(choices: Sequence[Sequence[str]]) -> Iterator[tuple[str, ...]]:
+    """One of each, in all ways, those first that take early choices."""
+    ways = product(*(range(len(options)) for options in choices))
+    for way in sorted(islice(ways, MOST_WAYS), key=sum):
+        yield tuple(options[number] for options, number in zip(choices, way, strict=True))
+
+
+def alternatives(q: str, found: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Patterns for LIKE: of each group, one for each part of `q`, one must match."""
+    parts = re.findall(r"[^\W\d_]+|\d+", q.partition("@")[0])
+    return [
+        [f"%{part}%"]
+        if part.isdigit()
+        else [f"% {meant}%" for meant in shortest([part, *found.get(part, ())])]
+        for part in parts
+    ]
+
+
+def shortest(words: Sequence[str]) -> list[str]:
+    """Without those that begin with another."""
+    return [
+        one for one in words if not any(one != other and one.startswith(other) for other in words)
+    ]

@@ -6,7 +6,8 @@ A result's place is (class, key, id), which is also what a cursor holds:
    of those that match, so that a whole name comes before a longer one. Each kind of key has a B-tree, from which only as
    many rows are read as the page needs: the first letter, which matches tens of thousands, is quick too.
 2. Each word of `q` begins a word of the person.
-3. The same with words that `q` may mean, if it is misspelled; only when the others have nobody.
+3. As the first, with what `q` may mean if it is misspelled; only when the others have nobody.
+4. As the second, the same; only when all others have nobody.
 
 Only a page that the first class can't fill looks into the trigram index, by the function `people_like`. A misspelled word
 is looked up among the words that people of the organization are called, which are few, not among the people.
@@ -31,6 +32,7 @@ FIRST_PLACE: Final = (0, "", "00000000-0000-0000-0000-000000000000")
 SHORTEST_LIKE: Final = 3
 MOST_LIKE: Final = 500
 MOST_WORDS: Final = 60
+MOST_MEANT: Final = 50
 
 KEYS: Final = ("sort_key", "name_key", "email", "username_key", "external_key")
 SHOWN: Final = ", ".join(f"u.{column.name}" for column in COLUMNS)
@@ -91,7 +93,7 @@ def search(uow: UnitOfWork, wanted: Wanted) -> Sequence[Any]:
         return found
     if reached <= 2:
         found += having_words(uow, wanted, wanted.limit - len(found))
-    if reached == 3 or (wanted.place == FIRST_PLACE and not found):
+    if reached >= 3 or (wanted.place == FIRST_PLACE and not found):
         found += misspelled(uow, wanted)
     return found
 
@@ -120,11 +122,18 @@ def having_words(uow: UnitOfWork, wanted: Wanted, limit: int) -> Sequence[Any]:
 
 
 def misspelled(uow: UnitOfWork, wanted: Wanted) -> Sequence[Any]:
-    """The third class."""
-    words, exact = spelling.letters_and_digits(" ".join(words_of(wanted.q)))
-    patterns = spelling.alternatives(words, exact, meanings(uow, words))
-    own = {"patterns": patterns, "not_beginning": None}
-    return alike(uow, MISSPELLED, wanted, own) if patterns else []
+    """The third class or, if that has nobody, the fourth."""
+    found = meanings(uow, spelling.words_in(wanted.q))
+    if not any(found.values()) and "@" not in wanted.q:
+        return []
+    rows: Sequence[Any] = []
+    if wanted.place[0] <= 3:
+        own = {"variants": spelling.variants(wanted.q, found)}
+        rows = run(uow, MEANT, {**wanted.parameters(uow.organization_id), **own})
+    if rows or wanted.place[0] == 3:
+        return rows
+    own = {"patterns": spelling.alternatives(wanted.q, found), "not_beginning": None}
+    return alike(uow, HAVING_MEANT_WORDS, wanted, own) if own["patterns"] else []
 
 
 def meanings(uow: UnitOfWork, words: Sequence[str]) -> dict[str, list[str]]:
@@ -225,9 +234,28 @@ def alike_statement(number: int, key: str) -> str:
 
 
 HAVING_WORDS: Final = alike_statement(2, "u.sort_key")
-MISSPELLED: Final = alike_statement(
-    3, "to_char(1 - word_similarity(folded(%(q)s), u.search_text), 'FM0.000') || u.sort_key"
+HAVING_MEANT_WORDS: Final = alike_statement(
+    4, "to_char(1 - word_similarity(folded(%(q)s), u.search_text), 'FM0.000') || u.sort_key"
 )
+MEANT_BRANCHES: Final = " UNION ALL ".join(
+    f"""(SELECT u.id FROM users AS u
+          WHERE u.organization_id = %(organization_id)s AND u.{key} >= v.q AND u.{key} < v.q || %(highest)s
+            AND (%(role)s IS NULL OR %(role)s = ANY (u.roles)) AND (%(status)s IS NULL OR u.status = %(status)s)
+          ORDER BY u.{key} LIMIT {MOST_MEANT})"""  # noqa: S608 - constants only
+    for key in KEYS
+)
+MEANT: Final = f"""
+    SELECT {SHOWN}, 3 AS class, k.key
+      FROM (SELECT b.id, min(v.number) AS number
+              FROM (SELECT folded(given.q) COLLATE "C" AS q, given.number
+                      FROM unnest(%(variants)s::text[]) WITH ORDINALITY AS given (q, number)) AS v,
+                   LATERAL ({MEANT_BRANCHES}) AS b
+             GROUP BY b.id) AS m
+      JOIN users AS u ON u.organization_id = %(organization_id)s AND u.id = m.id
+     CROSS JOIN LATERAL (SELECT (to_char(m.number, 'FM000') || u.sort_key) COLLATE "C" AS key) AS k
+     WHERE (3, k.key, u.id) > (%(after_class)s, %(after_key)s, %(after_id)s)
+     ORDER BY k.key, u.id LIMIT %(limit)s
+"""  # noqa: S608 - constants only
 WORDS_NEAR: Final = "SELECT needle, folded_needle, word FROM words_near(%(words)s, %(most)s)"
 
 FEW: Final = """

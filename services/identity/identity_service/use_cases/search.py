@@ -38,7 +38,7 @@ def place_of(cursor: str) -> tuple[int, str, str]:
 
 def small_number(value: Any) -> int:
     """A class of results."""
-    if value not in {1, 2, 3} or isinstance(value, bool):
+    if value not in {1, 2, 3, 4} or isinstance(value, bool):
         raise ValueError("not a class")
     return int(value)
 

@@ -78,11 +78,12 @@ AS $function$
 DECLARE
     organization CONSTANT uuid := nullif(current_setting('app.organization_id', true), '')::uuid;
 BEGIN
-    -- Two swapped letters leave "jonh" and "john" two common trigrams of eight. Not a SET of the function: that would
-    -- need a superuser where the library is not loaded yet.
-    PERFORM set_config('pg_trgm.similarity_threshold', '0.2', true);
     FOREACH needle IN ARRAY needles LOOP
         folded_needle := folded(needle);
+        -- Two swapped letters leave "jonh" and "john" two common trigrams of eight. Not a SET of the function: that would
+        -- need a superuser where the library is not loaded yet.
+        PERFORM set_config(
+            'pg_trgm.similarity_threshold', CASE WHEN length(folded_needle) < 6 THEN '0.2' ELSE '0.24' END, true);
         RETURN QUERY EXECUTE $near$
             SELECT $2, $3, w.word FROM name_words AS w
              WHERE w.organization_id = $1 AND w.word % $3 ORDER BY similarity(w.word, $3) DESC, w.word LIMIT $4
