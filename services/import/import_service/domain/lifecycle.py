@@ -8,6 +8,10 @@ from typing import Final
 
 LARGEST_FILE: Final = 50 * (1 << 20)
 CHUNK_ROWS: Final = 500
+CHUNK_NAMING: Final = 1000  # rows that name people
+
+# Positions are unique across imports: the n-th row of the import with number m has m * ROWS_PER_IMPORT + n.
+ROWS_PER_IMPORT: Final = 1 << 18
 CHUNK_PAIRS: Final = 1000
 
 
@@ -58,6 +62,12 @@ class Step(StrEnum):
 def operation_id(import_id: uuid.UUID, step: Step, chunk: int, part: str = "") -> uuid.UUID:
     """The id of a chunk's call to a neighbour: the same however often the chunk is tried."""
     return uuid.uuid5(import_id, f"{step}/{chunk}/{part}")
+
+
+def positions_of(number: int, rows: int = ROWS_PER_IMPORT) -> range:
+    """The positions of an import's rows."""
+    first = number * ROWS_PER_IMPORT
+    return range(first, first + rows)
 
 
 def no_counts() -> dict[str, int]:

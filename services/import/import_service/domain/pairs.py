@@ -28,9 +28,9 @@ class PairPlan:
     planned: str = ""
 
     @property
-    def keys(self) -> tuple[str, str]:
+    def key(self) -> str:
         """What makes two pairs the same."""
-        return key_of(self.instructor), key_of(self.student)
+        return f"{key_of(self.instructor)}/{key_of(self.student)}"
 
     @property
     def ids(self) -> tuple[str, str] | None:
@@ -54,21 +54,18 @@ class Pairs:
     """The pairs of one chunk, merged. Naming a pair wins over ending it: a file never undoes what it asks for."""
 
     def __init__(self) -> None:
-        self._by_keys: dict[tuple[str, str], PairPlan] = {}
+        self._by_key: dict[str, PairPlan] = {}
 
     def add(self, pair: PairPlan) -> None:
         """Adds a pair, or merges it with the same one."""
-        present = self._by_keys.get(pair.keys)
+        present = self._by_key.get(pair.key)
         if present is None or (present.action, pair.action) == (Action.END, Action.ASSIGN):
-            self._by_keys[pair.keys] = pair
+            self._by_key[pair.key] = pair
         elif present.action is pair.action:
-            self._by_keys[pair.keys] = merged(present, pair)
+            self._by_key[pair.key] = merged(present, pair)
 
     def __iter__(self) -> Iterator[PairPlan]:
-        return iter(self._by_keys.values())
-
-    def __contains__(self, keys: object) -> bool:
-        return keys in self._by_keys
+        return iter(self._by_key.values())
 
 
 def merged(one: PairPlan, other: PairPlan) -> PairPlan:

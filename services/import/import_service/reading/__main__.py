@@ -70,8 +70,8 @@ def batches(table: Table, reader: RowReader) -> Iterator[list[dict[str, Any]]]:
     """The rows, some hundred at a time, fewer where they are big."""
     batch: list[dict[str, Any]] = []
     size = 0
-    for position, record in enumerate(table.records()):
-        batch.append(reader.read(position, record))
+    for place, record in enumerate(table.records()):
+        batch.append(reader.read(place, record))
         size += sum(map(len, record.cells))
         if len(batch) >= BATCH_ROWS or size >= BATCH_CELLS:
             yield batch

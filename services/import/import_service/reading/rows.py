@@ -26,11 +26,11 @@ class RowReader:
         self._used = [(i, c) for i, c in enumerate(columns) if c.status == "used"]
         self._secret = [i for i, column in enumerate(columns) if is_secret(column)]
 
-    def read(self, position: int, record: Record) -> dict[str, Any]:
-        """The row in the form of the table `import_rows`. A row with `errors` is invalid."""
+    def read(self, place: int, record: Record) -> dict[str, Any]:
+        """The row in the form of the table `import_rows`; `place` counts from 0. A row with `errors` is invalid."""
         self._forget_secrets(record.cells)
         cells = without_empty_rest(record.cells, len(self._columns))
-        row: dict[str, Any] = {"position": position, "line": record.line, "cells": cells}
+        row: dict[str, Any] = {"place": place, "line": record.line, "cells": cells}
         if len(cells) != len(self._columns):
             return {**row, "person": {}, "errors": [wrong_length(cells, len(self._columns))]}
         values = {str(column.field): cells[i] for i, column in self._used}
@@ -106,7 +106,7 @@ def wrong_length(cells: Sequence[str], width: int) -> Problem:
 def keys_of(person: dict[str, str]) -> Iterator[str]:
     """What the person is known by, in the form that `reference_keys` looks up."""
     for field, value in person.items():
-        if field in KEY_FIELDS:
+        if field in KEY_FIELDS and len(value) <= LONGEST_NAME:
             yield key(field, value)
 
 

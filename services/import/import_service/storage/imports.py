@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from chassis.context import Actor
 from chassis.database import UnitOfWork
-from import_service.domain import Status, no_counts
+from import_service.domain import Status, no_counts, positions_of
 from import_service.storage.tables import import_pairs, import_rows, imports
 
 ORGANIZATION: Final = sa.bindparam("organization_id", type_=sa.Uuid)
@@ -22,7 +23,10 @@ LOCK: Final = FIND.with_for_update()
 
 COUNT_ROWS: Final = (
     sa.select(import_rows.c.outcome, import_rows.c.applied, sa.func.count().label("number"))
-    .where(import_rows.c.organization_id == ORGANIZATION, import_rows.c.import_id == IMPORT)
+    .where(
+        import_rows.c.organization_id == ORGANIZATION,
+        import_rows.c.position.between(sa.bindparam("first"), sa.bindparam("last")),
+    )
     .group_by(import_rows.c.outcome, import_rows.c.applied)
 )
 COUNT_PAIRS: Final = (
@@ -64,13 +68,15 @@ def insert(uow: UnitOfWork, actor: Actor, **values: Any) -> Any:
     return uow.execute(statement).one()
 
 
-def change(uow: UnitOfWork, import_id: uuid.UUID, **values: Any) -> None:
-    """Sets columns of one import."""
-    uow.execute(
+def change(uow: UnitOfWork, import_id: uuid.UUID, **values: Any) -> Any:
+    """Sets columns of one import and returns it."""
+    statement = (
         imports.update()
         .where(imports.c.organization_id == uow.organization_id, imports.c.id == import_id)
         .values(**values)
+        .returning(imports)
     )
+    return uow.execute(statement).one()
 
 
 def actor_json(actor: Actor) -> dict[str, Any]:
@@ -84,28 +90,35 @@ def actor_of(row: Any) -> Actor:
     return Actor(uuid.UUID(row.actor["user_id"]), row.organization_id, roles)
 
 
-def planned_counts(uow: UnitOfWork, import_id: uuid.UUID) -> dict[str, int]:
+def planned_counts(uow: UnitOfWork, upload: Any) -> dict[str, int]:
     """`counts` of a plan."""
     counts = no_counts()
-    for row in uow.execute(COUNT_ROWS, place(uow, import_id)):
+    for row in row_groups(uow, upload):
         counts["rows"] += row.number
         if row.outcome is not None:
             counts[row.outcome] += row.number
-    for pair in uow.execute(COUNT_PAIRS, place(uow, import_id)):
+    for pair in uow.execute(COUNT_PAIRS, place(uow, upload.id)):
         add_pairs(counts, pair.planned, pair.number)
     return counts
 
 
-def applied_counts(uow: UnitOfWork, import_id: uuid.UUID) -> dict[str, int]:
+def applied_counts(uow: UnitOfWork, upload: Any) -> dict[str, int]:
     """`counts` of what was done: rows that were not reached count in `rows` only."""
     counts = no_counts()
-    for row in uow.execute(COUNT_ROWS, place(uow, import_id)):
+    for row in row_groups(uow, upload):
         counts["rows"] += row.number
         if row.applied or row.outcome == "invalid":
             counts[row.outcome] += row.number
-    for pair in uow.execute(COUNT_PAIRS, place(uow, import_id)):
+    for pair in uow.execute(COUNT_PAIRS, place(uow, upload.id)):
         add_pairs(counts, pair.outcome, pair.number)
     return counts
+
+
+def row_groups(uow: UnitOfWork, upload: Any) -> Iterable[Any]:
+    """The rows by outcome and whether they were applied."""
+    positions = positions_of(upload.number)
+    bounds = {"first": positions.start, "last": positions.stop - 1}
+    return uow.execute(COUNT_ROWS, {"organization_id": uow.organization_id, **bounds})
 
 
 def add_pairs(counts: dict[str, int], outcome: str | None, number: int) -> None:

@@ -1,12 +1,11 @@
 """The rows of files and the keys their people are known by.
 
 Everything is written and read for a whole chunk at once: a batch travels as one JSON parameter, which PostgreSQL takes
-apart.
+apart. `upload` is the import.
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,14 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.database import UnitOfWork
-from import_service.storage.imports import IMPORT, ORGANIZATION, place
+from import_service.domain import positions_of
+from import_service.storage.imports import IMPORT, ORGANIZATION
 from import_service.storage.tables import import_keys, import_rows
 
-OF_IMPORT: Final = (
-    import_rows.c.organization_id == ORGANIZATION,
-    import_rows.c.import_id == IMPORT,
-)
-IN_RANGE: Final = import_rows.c.position.between(sa.bindparam("first"), sa.bindparam("last"))
+OWN: Final = import_rows.c.organization_id == ORGANIZATION
+IN_SPAN: Final = import_rows.c.position.between(sa.bindparam("first"), sa.bindparam("last"))
 NAMES_SOMEBODY: Final = sa.text("(instructors <> '[]' OR students <> '[]')")
 
 # Read again after a kill, a file yields the same rows; and the first row to have a key keeps it.
@@ -30,29 +27,35 @@ INSERT: Final = sa.text(
     """
     WITH batch AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(CAST(:batch AS jsonb)) AS given(
-            position integer, line integer, cells jsonb, person jsonb, role text,
+            place integer, line integer, cells jsonb, person jsonb, role text,
             instructors jsonb, students jsonb, known_as jsonb, errors jsonb)
     ), stored AS (
-        INSERT INTO import_rows (organization_id, import_id, position, line, cells, person, role,
+        INSERT INTO import_rows (position, organization_id, import_id, line, cells, person, role,
                                  instructors, students, known_as, errors, outcome)
-        SELECT :organization_id, :import_id, position, line, cells, person, role,
+        SELECT :first + place, :organization_id, :import_id, line, cells, person, role,
                instructors, students, known_as, errors, CASE WHEN errors <> '[]' THEN 'invalid' END
           FROM batch
         ON CONFLICT DO NOTHING
     )
-    INSERT INTO import_keys (organization_id, import_id, key, position)
-    SELECT :organization_id, :import_id, known.key, min(batch.position)
+    INSERT INTO import_keys (key, organization_id, position, line)
+    SELECT concat(CAST(:number AS bigint), '/', known.key), :organization_id,
+           min(:first + batch.place), min(batch.line)
       FROM batch, jsonb_array_elements_text(batch.known_as) AS known(key)
      GROUP BY known.key
     ON CONFLICT DO NOTHING
     """
-).bindparams(ORGANIZATION, IMPORT)
+).bindparams(ORGANIZATION, IMPORT, sa.bindparam("first", type_=sa.BigInteger))
 
 UNPLANNED: Final = (
     sa.select(
         import_rows.c.position, import_rows.c.line, import_rows.c.person, import_rows.c.known_as
     )
-    .where(*OF_IMPORT, IN_RANGE, import_rows.c.outcome.is_(None))
+    .where(OWN, IN_SPAN, import_rows.c.outcome.is_(None))
+    .order_by(import_rows.c.position)
+)
+PLANNED: Final = (
+    sa.select(import_rows.c.position, import_rows.c.line, import_rows.c.person)
+    .where(OWN, IN_SPAN, import_rows.c.outcome != "invalid")
     .order_by(import_rows.c.position)
 )
 NAMING: Final = (
@@ -61,84 +64,29 @@ NAMING: Final = (
         import_rows.c.line,
         import_rows.c.role,
         import_rows.c.known_as,
-        import_rows.c.outcome,
         import_rows.c.user_id,
         import_rows.c.instructors,
         import_rows.c.students,
     )
-    .where(
-        *OF_IMPORT,
-        import_rows.c.position >= sa.bindparam("first"),
-        import_rows.c.outcome != "invalid",
-        NAMES_SOMEBODY,
-    )
+    .where(OWN, IN_SPAN, import_rows.c.outcome != "invalid", NAMES_SOMEBODY)
     .order_by(import_rows.c.position)
     .limit(sa.bindparam("most"))
 )
-PLANNED: Final = (
-    sa.select(import_rows.c.position, import_rows.c.person)
-    .where(*OF_IMPORT, IN_RANGE, import_rows.c.outcome != "invalid")
-    .order_by(import_rows.c.position)
-)
 COUNT_NAMING: Final = sa.select(
     sa.func.count().label("rows"), sa.func.count().filter(NAMES_SOMEBODY).label("naming")
-).where(*OF_IMPORT)
-
-OWNERS_OF_KEYS: Final = (
-    sa.select(
-        import_keys.c.key,
-        import_rows.c.position,
-        import_rows.c.line,
-        import_rows.c.role,
-        import_rows.c.outcome,
-        import_rows.c.user_id,
-    )
-    .join(
-        import_rows,
-        sa.and_(
-            import_rows.c.organization_id == import_keys.c.organization_id,
-            import_rows.c.import_id == import_keys.c.import_id,
-            import_rows.c.position == import_keys.c.position,
-        ),
-    )
-    .where(
-        import_keys.c.organization_id == ORGANIZATION,
-        import_keys.c.import_id == IMPORT,
-        import_keys.c.key == sa.any_(sa.bindparam("keys", type_=ARRAY(sa.Text))),
-    )
+).where(OWN, IN_SPAN)
+INVALID_NEWCOMERS: Final = sa.select(import_rows.c.position).where(
+    OWN, IN_SPAN, import_rows.c.outcome == "invalid", import_rows.c.user_id.is_(None)
 )
-CLAIM: Final = sa.text(
-    """
-    INSERT INTO import_keys (organization_id, import_id, key, position)
-    SELECT :organization_id, :import_id, given.key, given.position
-      FROM unnest(CAST(:keys AS text[]), CAST(:positions AS integer[])) AS given(key, position)
-    ON CONFLICT DO NOTHING
-    """
-).bindparams(ORGANIZATION, IMPORT)
-
-SET_OUTCOMES: Final = sa.text(
-    """
-    UPDATE import_rows
-       SET outcome = given.outcome, user_id = given.user_id, changes = given.changes,
-           errors = given.errors, applied = :applied
-      FROM jsonb_to_recordset(CAST(:batch AS jsonb)) AS given(
-           position integer, outcome text, user_id uuid, changes jsonb, errors jsonb)
-     WHERE organization_id = :organization_id AND import_id = :import_id
-       AND import_rows.position = given.position
-    """
-).bindparams(ORGANIZATION, IMPORT)
-
-ADD_ERRORS: Final = sa.text(
-    """
-    UPDATE import_rows
-       SET errors = import_rows.errors || given.errors,
-           outcome = CASE WHEN :refuse THEN 'invalid' ELSE outcome END
-      FROM jsonb_to_recordset(CAST(:batch AS jsonb)) AS given(position integer, errors jsonb)
-     WHERE organization_id = :organization_id AND import_id = :import_id
-       AND import_rows.position = given.position
-    """
-).bindparams(ORGANIZATION, IMPORT, sa.bindparam("refuse", type_=sa.Boolean))
-
+AT_POSITIONS: Final = sa.select(
+    import_rows.c.position,
+    import_rows.c.line,
+    import_rows.c.role,
+    import_rows.c.outcome,
+    import_rows.c.user_id,
+).where(
+    OWN, import_rows.c.position == sa.any_(sa.bindparam("positions", type_=ARRAY(sa.BigInteger)))
+)
 SHOWN: Final = (
     sa.select(
         import_rows.c.position,
@@ -150,11 +98,49 @@ SHOWN: Final = (
         import_rows.c.changes,
         import_rows.c.errors,
     )
-    .where(*OF_IMPORT, import_rows.c.position > sa.bindparam("after"))
+    .where(OWN, IN_SPAN)
     .order_by(import_rows.c.position)
     .limit(sa.bindparam("most"))
 )
 SHOWN_OF_OUTCOME: Final = SHOWN.where(import_rows.c.outcome == sa.bindparam("outcome"))
+
+OWNERS_OF_KEYS: Final = sa.select(
+    import_keys.c.key, import_keys.c.position, import_keys.c.line
+).where(
+    import_keys.c.organization_id == ORGANIZATION,
+    import_keys.c.key == sa.any_(sa.bindparam("keys", type_=ARRAY(sa.Text))),
+)
+CLAIM: Final = sa.text(
+    """
+    INSERT INTO import_keys (key, organization_id, position, line)
+    SELECT given.key, :organization_id, given.position, given.line
+      FROM jsonb_to_recordset(CAST(:batch AS jsonb)) AS given(key text, position bigint, line integer)
+    ON CONFLICT DO NOTHING
+    """
+).bindparams(ORGANIZATION)
+
+SET_OUTCOMES: Final = sa.text(
+    """
+    UPDATE import_rows
+       SET outcome = given.items -> CAST(position AS text) ->> 'outcome',
+           user_id = CAST(given.items -> CAST(position AS text) ->> 'user_id' AS uuid),
+           changes = given.items -> CAST(position AS text) -> 'changes',
+           errors = given.items -> CAST(position AS text) -> 'errors',
+           applied = :applied
+      FROM (SELECT CAST(:batch AS jsonb) AS items) AS given
+     WHERE organization_id = :organization_id AND position = ANY(:keys)
+    """
+).bindparams(ORGANIZATION)
+
+ADD_ERRORS: Final = sa.text(
+    """
+    UPDATE import_rows
+       SET errors = import_rows.errors || (given.items -> CAST(position AS text) -> 'errors'),
+           outcome = CASE WHEN :refuse THEN 'invalid' ELSE outcome END
+      FROM (SELECT CAST(:batch AS jsonb) AS items) AS given
+     WHERE organization_id = :organization_id AND position = ANY(:keys)
+    """
+).bindparams(ORGANIZATION, sa.bindparam("refuse", type_=sa.Boolean))
 
 
 def as_json(batch: Iterable[Mapping[str, Any]]) -> str:
@@ -162,73 +148,101 @@ def as_json(batch: Iterable[Mapping[str, Any]]) -> str:
     return orjson.dumps(list(batch)).decode()
 
 
-def insert_json(uow: UnitOfWork, import_id: uuid.UUID, batch: str) -> None:
-    """Stores a batch of rows, given in JSON as the child process wrote it."""
-    uow.execute(INSERT, {**place(uow, import_id), "batch": batch})
+def batch_of(batch: Iterable[Mapping[str, Any]], key: str) -> dict[str, Any]:
+    """A batch for an update as parameters: one object by key, and the keys.
+
+    The statements look their values up in the object rather than join: a table that grew since it was last analyzed
+    looks empty to the planner, which would then compare each of its rows with each of the batch.
+    """
+    items = {str(item[key]): item for item in batch}
+    return {"batch": orjson.dumps(items).decode(), "keys": list(map(int, items))}
 
 
-def unplanned(uow: UnitOfWork, import_id: uuid.UUID, span: range) -> Sequence[Any]:
-    """The rows at these positions that nothing is wrong with so far."""
-    return _in_span(uow, import_id, UNPLANNED, span)
+def own(uow: UnitOfWork, **parameters: Any) -> dict[str, Any]:
+    """Parameters of a statement that is confined to the organization."""
+    return {"organization_id": uow.organization_id, **parameters}
 
 
-def planned(uow: UnitOfWork, import_id: uuid.UUID, span: range) -> Sequence[Any]:
-    """The rows at these positions that are to be applied."""
-    return _in_span(uow, import_id, PLANNED, span)
-
-
-def _in_span(uow: UnitOfWork, import_id: uuid.UUID, statement: Any, span: range) -> Sequence[Any]:
+def in_span(uow: UnitOfWork, statement: Any, span: range, **parameters: Any) -> Sequence[Any]:
+    """What `statement` finds at these positions."""
     bounds = {"first": span.start, "last": span.stop - 1}
-    return uow.execute(statement, {**place(uow, import_id), **bounds}).all()
+    return uow.execute(statement, own(uow, **bounds, **parameters)).all()
 
 
-def naming(uow: UnitOfWork, import_id: uuid.UUID, *, first: int, most: int) -> Sequence[Any]:
-    """The next valid rows, from a position on, that name somebody."""
-    parameters = {**place(uow, import_id), "first": first, "most": most}
-    return uow.execute(NAMING, parameters).all()
+def insert_json(uow: UnitOfWork, upload: Any, batch: str) -> None:
+    """Stores a batch of rows, given in JSON as the child process wrote it."""
+    first = positions_of(upload.number).start
+    place = own(uow, import_id=upload.id, number=upload.number, first=first)
+    uow.execute(INSERT, {**place, "batch": batch})
 
 
-def count_naming(uow: UnitOfWork, import_id: uuid.UUID) -> tuple[int, int]:
+def unplanned(uow: UnitOfWork, span: range) -> Sequence[Any]:
+    """The rows at these positions that nothing is wrong with so far."""
+    return in_span(uow, UNPLANNED, span)
+
+
+def planned(uow: UnitOfWork, span: range) -> Sequence[Any]:
+    """The rows at these positions that are to be applied."""
+    return in_span(uow, PLANNED, span)
+
+
+def naming(uow: UnitOfWork, span: range, *, most: int) -> Sequence[Any]:
+    """The first valid rows of these positions that name somebody."""
+    return in_span(uow, NAMING, span, most=most)
+
+
+def count_naming(uow: UnitOfWork, upload: Any) -> tuple[int, int]:
     """How many rows there are, and how many of them name somebody."""
-    found = uow.execute(COUNT_NAMING, place(uow, import_id)).one()
+    (found,) = in_span(uow, COUNT_NAMING, positions_of(upload.number))
     return found.rows, found.naming
 
 
-def owners_of(uow: UnitOfWork, import_id: uuid.UUID, keys: Iterable[str]) -> dict[str, Any]:
-    """The first row that has each key."""
-    found = uow.execute(OWNERS_OF_KEYS, {**place(uow, import_id), "keys": list(keys)})
-    return {row.key: row for row in found}
+def invalid_newcomers(uow: UnitOfWork, upload: Any) -> list[int]:
+    """The positions of invalid rows whose people nobody knows, so that they won't exist."""
+    found = in_span(uow, INVALID_NEWCOMERS, positions_of(upload.number))
+    return [row.position for row in found]
 
 
-def claim(uow: UnitOfWork, import_id: uuid.UUID, positions: Mapping[str, int]) -> None:
-    """Gives each key to a row, unless an earlier one has it."""
-    keys, rows = list(positions), list(positions.values())
-    uow.execute(CLAIM, {**place(uow, import_id), "keys": keys, "positions": rows})
+def at(uow: UnitOfWork, positions: Iterable[int]) -> dict[int, Any]:
+    """What is planned or done at these positions."""
+    found = uow.execute(AT_POSITIONS, own(uow, positions=list(set(positions))))
+    return {row.position: row for row in found}
 
 
-def set_outcomes(
-    uow: UnitOfWork, import_id: uuid.UUID, outcomes: Iterable[Mapping[str, Any]], *, applied: bool
-) -> None:
+def owners_of(uow: UnitOfWork, upload: Any, keys: Iterable[str]) -> dict[str, Any]:
+    """Position and line of the first row that has each key."""
+    prefix = f"{upload.number}/"
+    found = uow.execute(OWNERS_OF_KEYS, own(uow, keys=[prefix + key for key in keys]))
+    return {row.key.removeprefix(prefix): row for row in found}
+
+
+def claim(uow: UnitOfWork, upload: Any, claims: Mapping[str, Mapping[str, Any]]) -> None:
+    """Gives each key to a row, which has `position` and `line`, unless an earlier one has it."""
+    batch = (
+        {"key": f"{upload.number}/{key}", "position": row["position"], "line": row["line"]}
+        for key, row in claims.items()
+    )
+    uow.execute(CLAIM, own(uow, batch=as_json(batch)))
+
+
+def set_outcomes(uow: UnitOfWork, outcomes: Sequence[Mapping[str, Any]], *, applied: bool) -> None:
     """Stores what becomes of rows: position, outcome, user_id, changes, errors."""
-    batch = as_json(outcomes)
-    uow.execute(SET_OUTCOMES, {**place(uow, import_id), "batch": batch, "applied": applied})
+    uow.execute(SET_OUTCOMES, own(uow, **batch_of(outcomes, "position"), applied=applied))
 
 
-def add_errors(
-    uow: UnitOfWork, import_id: uuid.UUID, errors: Mapping[int, Sequence[Any]], *, refuse: bool
-) -> None:
+def add_errors(uow: UnitOfWork, errors: Mapping[int, Sequence[Any]], *, refuse: bool) -> None:
     """Adds errors to rows by position; with `refuse` these rows become invalid as a whole."""
     if not errors:
         return
-    batch = as_json({"position": at, "errors": list(found)} for at, found in errors.items())
-    uow.execute(ADD_ERRORS, {**place(uow, import_id), "batch": batch, "refuse": refuse})
+    batch = [{"position": at, "errors": list(found)} for at, found in errors.items()]
+    uow.execute(ADD_ERRORS, own(uow, **batch_of(batch, "position"), refuse=refuse))
 
 
 def page(
-    uow: UnitOfWork, import_id: uuid.UUID, *, after: int, most: int, outcome: str | None = None
+    uow: UnitOfWork, upload: Any, *, after: int, most: int, outcome: str | None = None
 ) -> Sequence[Any]:
-    """Rows after a position, in the file's order."""
-    parameters = {**place(uow, import_id), "after": after, "most": most}
+    """Rows in the file's order; `after` counts them from 0."""
+    span = positions_of(upload.number)[after + 1 :]
     if outcome is None:
-        return uow.execute(SHOWN, parameters).all()
-    return uow.execute(SHOWN_OF_OUTCOME, {**parameters, "outcome": outcome}).all()
+        return in_span(uow, SHOWN, span, most=most)
+    return in_span(uow, SHOWN_OF_OUTCOME, span, most=most, outcome=outcome)

@@ -17,6 +17,8 @@ imports = sa.Table(
     metadata,
     sa.Column("organization_id", sa.Uuid, nullable=False),
     sa.Column("id", sa.Uuid, nullable=False),
+    # Numbers the import's rows and keys: see ROWS_PER_IMPORT.
+    sa.Column("number", sa.BigInteger, sa.Identity(always=True), nullable=False),
     sa.Column("filename", sa.Text, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("associations", sa.Text, nullable=False),
@@ -28,6 +30,9 @@ imports = sa.Table(
     # The one step that is due, and where its chunk starts; null before the upload is complete.
     sa.Column("step", sa.Text),
     sa.Column("chunk", sa.BigInteger, nullable=False, server_default="0"),
+    # Where the step that was announced last started: its message goes on from where the import is by now.
+    sa.Column("announced_step", sa.Text),
+    sa.Column("announced_chunk", sa.BigInteger),
     sa.Column("rows", sa.Integer, nullable=False, server_default="0"),
     sa.Column("work_done", sa.Integer, nullable=False, server_default="0"),
     sa.Column("work_total", sa.Integer, nullable=False, server_default="0"),
@@ -69,13 +74,15 @@ import_chunks = sa.Table(
     sa.Index("import_chunks_age", "organization_id", "created_at"),
 )
 
+# `position` is unique across imports, so that rows are found by one number and by one index only: fresh rows are
+# unknown to the planner's statistics; with the import's id in every index it would read all of it for each chunk.
 # No index on what the steps change, and room on each page: so an update stays a small one (heap-only tuple).
 import_rows = sa.Table(
     "import_rows",
     metadata,
+    sa.Column("position", sa.BigInteger, nullable=False, autoincrement=False),
     sa.Column("organization_id", sa.Uuid, nullable=False),
     sa.Column("import_id", sa.Uuid, nullable=False),
-    sa.Column("position", sa.Integer, nullable=False),
     sa.Column("line", sa.Integer, nullable=False),
     sa.Column("cells", JSONB, nullable=False),
     sa.Column("person", JSONB, nullable=False),
@@ -88,51 +95,50 @@ import_rows = sa.Table(
     sa.Column("user_id", sa.Uuid),
     sa.Column("changes", JSONB),
     sa.Column("errors", JSONB, nullable=False),
-    sa.PrimaryKeyConstraint("organization_id", "import_id", "position", name="import_rows_pkey"),
+    sa.PrimaryKeyConstraint("position", name="import_rows_pkey"),
     of_import("import_rows"),
     sa.CheckConstraint(
         "outcome IN ('create', 'update', 'unchanged', 'invalid')", name="import_rows_outcome"
     ),
 )
 
-# Which row first named an e-mail, username, external id or found person. Duplicates and references are told by it.
+# Which row first had an e-mail, username, external id or found person: duplicates and references are told by it.
+# A key starts with its import's number.
 import_keys = sa.Table(
     "import_keys",
     metadata,
-    sa.Column("organization_id", sa.Uuid, nullable=False),
-    sa.Column("import_id", sa.Uuid, nullable=False),
     sa.Column("key", sa.Text, nullable=False),
-    sa.Column("position", sa.Integer, nullable=False),
-    sa.PrimaryKeyConstraint("organization_id", "import_id", "key", name="import_keys_pkey"),
-    of_import("import_keys"),
+    sa.Column("organization_id", sa.Uuid, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("line", sa.Integer, nullable=False),
+    sa.PrimaryKeyConstraint("key", name="import_keys_pkey"),
 )
 
-# A pair that the file names, once, however often it does. Somebody who is yet to be created is meant by position.
+# A pair that the file names, once, however often it does: its key starts with the import's number and says who the two
+# are, by id or, where they are yet to be created, by their row's position.
 import_pairs = sa.Table(
     "import_pairs",
     metadata,
+    sa.Column("number", sa.BigInteger, sa.Identity(always=True), nullable=False),
     sa.Column("organization_id", sa.Uuid, nullable=False),
     sa.Column("import_id", sa.Uuid, nullable=False),
-    sa.Column("number", sa.BigInteger, sa.Identity(always=True), nullable=False),
-    sa.Column("instructor_key", sa.Text, nullable=False),
-    sa.Column("student_key", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
     sa.Column("instructor_id", sa.Uuid),
     sa.Column("student_id", sa.Uuid),
-    sa.Column("instructor_position", sa.Integer),
-    sa.Column("student_position", sa.Integer),
+    sa.Column("instructor_position", sa.BigInteger),
+    sa.Column("student_position", sa.BigInteger),
     sa.Column("named_by_instructor", sa.Boolean, nullable=False),
     sa.Column("named_by_student", sa.Boolean, nullable=False),
     sa.Column("action", sa.Text, nullable=False),
     sa.Column("planned", sa.Text, nullable=False),
     sa.Column("outcome", sa.Text),
-    sa.PrimaryKeyConstraint(
-        "organization_id", "import_id", "instructor_key", "student_key", name="import_pairs_pkey"
-    ),
+    sa.PrimaryKeyConstraint("number", name="import_pairs_pkey"),
+    sa.UniqueConstraint("key", name="import_pairs_key"),
     of_import("import_pairs"),
     sa.CheckConstraint("action IN ('assign', 'end')", name="import_pairs_action"),
-    sa.Index("import_pairs_number", "organization_id", "import_id", "number"),
-    sa.Index("import_pairs_instructor", "organization_id", "import_id", "instructor_position"),
-    sa.Index("import_pairs_student", "organization_id", "import_id", "student_position"),
+    sa.Index("import_pairs_import", "import_id", "number"),
+    sa.Index("import_pairs_instructor", "instructor_position"),
+    sa.Index("import_pairs_student", "student_position"),
 )
 
 plumbing.add_to(metadata)

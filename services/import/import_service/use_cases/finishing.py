@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from chassis.database import UnitOfWork
 from import_service import events, storage
-from import_service.domain import Status
+from import_service.domain import Status, fallen
 from import_service.use_cases.state import end, start_applying
 from import_service.use_cases.turns import Turn, settle
 
 
-def finish_plan(turn: Turn) -> None:
+def finish_plan(turn: Turn) -> Any | None:
     """The plan stands. If that is what was asked for, it is applied at once."""
-    settle(turn, partial(store_plan, turn))
+    return settle(turn, partial(store_plan, turn))
 
 
 def store_plan(turn: Turn, uow: UnitOfWork) -> None:
     """Counts the plan and tells everybody."""
     upload = turn.upload
-    storage.pairs.refuse_namers_of_invalid_rows(uow, turn.import_id)
-    counts = storage.imports.planned_counts(uow, turn.import_id)
+    refuse_namers_of_invalid_rows(uow, turn)
+    counts = storage.imports.planned_counts(uow, turn.upload)
     data = events.import_data(turn.import_id, Status.PLANNED.value, counts)
     uow.publish("import_planned", subject=str(turn.import_id), data=data)
     if upload.apply:
@@ -35,13 +36,36 @@ def store_plan(turn: Turn, uow: UnitOfWork) -> None:
     )
 
 
-def finish(turn: Turn) -> None:
+def refuse_namers_of_invalid_rows(uow: UnitOfWork, turn: Turn) -> None:
+    """Makes rows invalid that name people who won't exist; only now is it known of every row.
+
+    A person who is known already may be named however invalid their own row is.
+    """
+    invalid = storage.rows.invalid_newcomers(uow, turn.upload)
+    if not invalid:
+        return
+    reasons = fallen(invalid, storage.pairs.edges_to_newcomers(uow, turn.upload))
+    if not reasons:
+        return
+    named = storage.rows.at(uow, reasons.values())
+    errors = {at: [names_invalid(named[reason].line)] for at, reason in reasons.items()}
+    storage.rows.add_errors(uow, errors, refuse=True)
+    storage.pairs.forget_named_by(uow, turn.upload, list(reasons))
+
+
+def names_invalid(line: int) -> dict[str, Any]:
+    """The error of a row that can't be done because of another."""
+    detail = f"Names the person on line {line}, which is invalid."
+    return {"column": None, "code": "import.invalid_reference", "detail": detail}
+
+
+def finish(turn: Turn) -> Any | None:
     """Everything was done."""
-    settle(turn, partial(store_end, turn))
+    return settle(turn, partial(store_end, turn))
 
 
 def store_end(turn: Turn, uow: UnitOfWork) -> None:
     """Counts what was done and tells everybody."""
-    counts = storage.imports.applied_counts(uow, turn.import_id)
+    counts = storage.imports.applied_counts(uow, turn.upload)
     work = turn.upload.work_total
     end(uow, turn.upload, Status.FINISHED, counts=counts, work_done=work)

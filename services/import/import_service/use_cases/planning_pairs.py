@@ -10,7 +10,7 @@ from typing import Any
 from chassis.database import UnitOfWork
 from import_service import storage
 from import_service.domain import (
-    CHUNK_ROWS,
+    CHUNK_NAMING,
     Action,
     Associations,
     FilePerson,
@@ -37,13 +37,12 @@ class People:
     known: Mapping[str, KnownPerson]
 
 
-def plan_pairs(turn: Turn) -> None:
+def plan_pairs(turn: Turn) -> Any | None:
     """Finds out what the lists of a chunk of rows would do. A row that names nobody's name is invalid as a whole."""
     with turn.database.unit_of_work(turn.organization_id) as uow:
-        rows = storage.rows.naming(uow, turn.import_id, first=turn.start, most=CHUNK_ROWS)
+        rows = storage.rows.naming(uow, turn.rest, most=CHUNK_NAMING)
         keys = {k for row in rows for name in names_of(row) for k in reference_keys(name)}
-        owners = storage.rows.owners_of(uow, turn.import_id, keys)
-    in_file = {k: file_person(owner) for k, owner in owners.items()}
+        in_file = people_in_file(uow, turn, keys)
     logins = set(logins_to_ask(rows, in_file))
     users = turn.identity.resolve(sorted(logins))
     people = People(in_file, {login: KnownPerson.of(user) for login, user in users.items()})
@@ -52,7 +51,7 @@ def plan_pairs(turn: Turn) -> None:
         if problems := read_lists(turn, row, people, pairs):
             errors[row.position] = problems
     judged = judge(turn, pairs, [row for row in rows if row.position not in errors])
-    settle(turn, partial(store_pairs, turn, rows, judged, errors))
+    return settle(turn, partial(store_pairs, turn, rows, judged, errors))
 
 
 def names_of(row: Any) -> Iterable[str]:
@@ -60,10 +59,17 @@ def names_of(row: Any) -> Iterable[str]:
     return [*row.instructors, *row.students]
 
 
-def file_person(owner: Any) -> FilePerson:
+def people_in_file(uow: UnitOfWork, turn: Turn, keys: Iterable[str]) -> dict[str, FilePerson]:
+    """The people of the file who have these keys."""
+    owners = storage.rows.owners_of(uow, turn.upload, keys)
+    places = storage.rows.at(uow, (owner.position for owner in owners.values()))
+    people = {at: file_person(row) for at, row in places.items()}
+    return {k: people[owner.position] for k, owner in owners.items()}
+
+
+def file_person(row: Any) -> FilePerson:
     """A row as somebody who can be named."""
-    user_id = str(owner.user_id) if owner.user_id else None
-    return FilePerson(owner.position, owner.line, owner.role, owner.outcome, user_id)
+    return FilePerson(row.position, row.line, row.role, row.outcome, own_id(row))
 
 
 def logins_to_ask(rows: Iterable[Any], in_file: Mapping[str, FilePerson]) -> Iterable[str]:
@@ -187,8 +193,8 @@ def store_pairs(
     turn: Turn, rows: Sequence[Any], pairs: Sequence[PairPlan], errors: Errors, uow: UnitOfWork
 ) -> Next:
     """Stores the chunk's pairs and the rows that are invalid because of whom they name."""
-    storage.pairs.put(uow, turn.import_id, pairs)
-    storage.rows.add_errors(uow, turn.import_id, errors, refuse=True)
-    if len(rows) < CHUNK_ROWS:
+    storage.pairs.put(uow, turn.upload, pairs)
+    storage.rows.add_errors(uow, errors, refuse=True)
+    if len(rows) < CHUNK_NAMING:
         return Next(Step.FINISH_PLAN, 0, len(rows))
     return Next(Step.PLAN_PAIRS, rows[-1].position + 1, len(rows))

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from chassis.database import UnitOfWork
 from import_service import storage
-from import_service.domain import CHUNK_ROWS, Outcome, Step
+from import_service.domain import CHUNK_ROWS, Outcome, Step, positions_of
 from import_service.use_cases.turns import Next, Turn, settle
 
 Found = dict[str, Any]
 
 
-def plan_people(turn: Turn) -> None:
+def plan_people(turn: Turn) -> Any | None:
     """Asks identity, without changing anything, what would become of a chunk of rows."""
-    span = range(turn.start, min(turn.start + CHUNK_ROWS, turn.upload.rows))
+    span = turn.rest[:CHUNK_ROWS]
     with turn.database.unit_of_work(turn.organization_id) as uow:
-        rows = storage.rows.unplanned(uow, turn.import_id, span)
-        owners = storage.rows.owners_of(
-            uow, turn.import_id, {k for row in rows for k in row.known_as}
-        )
+        rows = storage.rows.unplanned(uow, span)
+        owners = storage.rows.owners_of(uow, turn.upload, {k for row in rows for k in row.known_as})
     repeated = {row.position: repeats(row, owners) for row in rows}
     fresh = [row for row in rows if repeated[row.position] is None]
     results = turn.identity.upsert([row.person for row in fresh], dry_run=True)
     outcomes = [found_of(turn, row, result) for row, result in zip(fresh, results, strict=True)]
-    outcomes += [invalid(at, error) for at, error in repeated.items() if error is not None]
-    settle(turn, partial(store_plan, turn, span, outcomes))
+    outcomes += [invalid(row, error) for row in rows if (error := repeated[row.position])]
+    return settle(turn, partial(store_plan, turn, span, outcomes))
 
 
 def repeats(row: Any, owners: Mapping[str, Any]) -> Found | None:
@@ -46,6 +44,7 @@ def found_of(turn: Turn, row: Any, result: Mapping[str, Any]) -> Found:
     """What becomes of a row by identity's answer."""
     return {
         "position": row.position,
+        "line": row.line,
         "outcome": result["outcome"],
         "user_id": result.get("user_id"),
         "changes": result.get("changes"),
@@ -64,35 +63,38 @@ def problem_of(turn: Turn, error: Mapping[str, Any]) -> Found:
     }
 
 
-def invalid(position: int, error: Found) -> Found:
+def invalid(row: Any, error: Found) -> Found:
     """What becomes of a row that can't be done."""
-    return {
-        "position": position,
-        "outcome": Outcome.INVALID.value,
-        "user_id": None,
-        "changes": None,
-        "errors": [error],
-    }
+    return refused({"position": row.position, "line": row.line}, error)
+
+
+def refused(outcome: Found, error: Found) -> Found:
+    """The outcome of a row that is not done because of one error."""
+    nothing = {"outcome": Outcome.INVALID.value, "user_id": None, "changes": None}
+    return {**outcome, **nothing, "errors": [error]}
 
 
 def store_plan(turn: Turn, span: range, outcomes: Sequence[Found], uow: UnitOfWork) -> Next:
     """Stores the chunk's outcomes, except that nobody is planned twice, by whatever key they were found."""
-    claims = {f"id:{o['user_id']}": o["position"] for o in reversed(outcomes) if o["user_id"]}
-    storage.rows.claim(uow, turn.import_id, claims)
-    owners = storage.rows.owners_of(uow, turn.import_id, claims)
+    claims = {f"id:{o['user_id']}": o for o in reversed(outcomes) if o["user_id"]}
+    if claims:
+        storage.rows.claim(uow, turn.upload, claims)
+    owners = storage.rows.owners_of(uow, turn.upload, claims) if claims else {}
     judged = list(without_found_twice(outcomes, owners))
-    storage.rows.set_outcomes(uow, turn.import_id, judged, applied=False)
-    if span.stop < turn.upload.rows:
+    storage.rows.set_outcomes(uow, judged, applied=False)
+    if span.stop < turn.rest.stop:
         return Next(Step.PLAN_PEOPLE, span.stop, len(span))
     names_people = turn.upload.work_total > turn.upload.rows
-    return Next(Step.PLAN_PAIRS if names_people else Step.FINISH_PLAN, 0, len(span))
+    if not names_people:
+        return Next(Step.FINISH_PLAN, 0, len(span))
+    return Next(Step.PLAN_PAIRS, positions_of(turn.upload.number).start, len(span))
 
 
-def without_found_twice(outcomes: Iterable[Found], owners: Mapping[str, Any]) -> Iterable[Found]:
+def without_found_twice(outcomes: Iterable[Found], owners: Mapping[str, Any]) -> Iterator[Found]:
     """The outcomes, those of people whom an earlier row means by another key made invalid."""
     for outcome in outcomes:
         owner = owners.get(f"id:{outcome['user_id']}")
         if owner is not None and owner.position < outcome["position"]:
-            yield invalid(outcome["position"], duplicate(owner.line))
+            yield refused(outcome, duplicate(owner.line))
         else:
             yield outcome

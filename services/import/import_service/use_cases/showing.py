@@ -10,7 +10,7 @@ from chassis.context import Actor
 from chassis.database import Database, UnitOfWork
 from chassis.pages import decode_cursor, encode_cursor, page
 from import_service import access, errors, reporting, schemas, storage
-from import_service.domain import Outcome
+from import_service.domain import ROWS_PER_IMPORT, Outcome
 from import_service.use_cases.state import require_import
 
 REPORT_ROWS: Final = 500
@@ -36,38 +36,41 @@ def list_rows(
     access.require_importer(actor)
     after = place_of(cursor)
     with database.unit_of_work(actor.organization_id) as uow:
-        require_import(storage.imports.find(uow, import_id))
-        rows = storage.rows.page(uow, import_id, after=after, most=limit + 1, outcome=outcome)
-        assignments = assignments_of(uow, import_id, [row.position for row in rows])
+        upload = require_import(storage.imports.find(uow, import_id))
+        rows = storage.rows.page(uow, upload, after=after, most=limit + 1, outcome=outcome)
+        assignments = assignments_of(uow, [row.position for row in rows])
     return page(
         rows,
         limit,
         lambda row: schemas.row_json(row, assignments.get(row.position, [])),
-        lambda row: [row.position],
+        lambda row: [place_in_file(row)],
     )
 
 
 def place_of(cursor: str | None) -> int:
-    """The position after which a page starts."""
+    """The place of the row after which a page starts, counted from 0."""
     if cursor is None:
         return -1
-    (after,) = decode_cursor(cursor, position)
+    (after,) = decode_cursor(cursor, place)
     return int(after)
 
 
-def position(value: Any) -> int:
-    """A row's position in a cursor; ValueError for what can't be one."""
-    if type(value) is not int or not 0 <= value < 2**31:
-        raise ValueError("no position")
+def place(value: Any) -> int:
+    """A row's place in a cursor; ValueError for what can't be one."""
+    if type(value) is not int or not 0 <= value < ROWS_PER_IMPORT:
+        raise ValueError("no place of a row")
     return value
 
 
-def assignments_of(
-    uow: UnitOfWork, import_id: uuid.UUID, positions: Sequence[int]
-) -> dict[int, list[dict[str, Any]]]:
+def place_in_file(row: Any) -> int:
+    """A row's place in its file, counted from 0."""
+    return int(row.position % ROWS_PER_IMPORT)
+
+
+def assignments_of(uow: UnitOfWork, positions: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     """The pairs that each row names."""
     found: dict[int, list[dict[str, Any]]] = {}
-    for pair in storage.pairs.named_by(uow, import_id, positions):
+    for pair in storage.pairs.named_by(uow, positions):
         if pair.named_by_instructor:
             found.setdefault(pair.instructor_position, []).append(schemas.pair_json(pair))
         if pair.named_by_student:
@@ -85,13 +88,13 @@ def report(
         upload = require_import(storage.imports.find(uow, import_id))
         if upload.detected is None:
             raise errors.wrong_status(upload.status, "it has no rows to report")
-        rows = storage.rows.page(uow, import_id, after=after, most=REPORT_ROWS + 1)
+        rows = storage.rows.page(uow, upload, after=after, most=REPORT_ROWS + 1)
     shown = rows[:REPORT_ROWS]
     content = reporting.write(upload.detected, upload.status, shown, with_header=cursor is None)
     more = len(rows) > REPORT_ROWS
     return {
         "content": content,
-        "next_cursor": encode_cursor(shown[-1].position) if more else None,
+        "next_cursor": encode_cursor(place_in_file(shown[-1])) if more else None,
     }
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from chassis.database import UnitOfWork
 from import_service import errors, events, storage
-from import_service.domain import Status, Step
+from import_service.domain import Status, Step, positions_of
 
 
 def require_import(upload: Any | None) -> Any:
@@ -19,8 +19,13 @@ def require_import(upload: Any | None) -> Any:
 
 
 def hand_on(uow: UnitOfWork, upload: Any, step: Step, start: int = 0, **changes: Any) -> None:
-    """Makes `step`, from `start` on, the one that is due. `start` is a row's position or a pair's number."""
-    storage.imports.change(uow, upload.id, step=step.value, chunk=start, **changes)
+    """Makes `step`, from `start` on, the one that is due, and announces it to whoever of our copies is free.
+
+    `start` is a row's position or a pair's number.
+    """
+    place = {"step": step.value, "chunk": start}
+    announced = {"announced_step": step.value, "announced_chunk": start}
+    storage.imports.change(uow, upload.id, **place, **announced, **changes)
     data = events.step_data(upload.id, step.value, start)
     uow.publish("import_step_due", subject=str(upload.id), data=data)
 
@@ -37,11 +42,12 @@ def end(uow: UnitOfWork, upload: Any, status: Status, **changes: Any) -> None:
 
 def start_applying(uow: UnitOfWork, upload: Any, **changes: Any) -> None:
     """Begins to do what the plan says."""
-    work = upload.rows + storage.pairs.count(uow, upload.id)
+    work = upload.rows + storage.pairs.count(uow, upload)
     hand_on(
         uow,
         upload,
         Step.APPLY_PEOPLE,
+        positions_of(upload.number).start,
         status=Status.APPLYING.value,
         work_done=0,
         work_total=work,

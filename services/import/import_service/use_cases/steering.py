@@ -37,7 +37,7 @@ def cancel_import(
     def steer(uow: UnitOfWork, upload: Any) -> Status:
         if upload.status not in {Status.READING, Status.PLANNED, Status.APPLYING}:
             raise errors.wrong_status(upload.status, "there is nothing left to cancel")
-        end(uow, upload, Status.CANCELLED, counts=storage.imports.applied_counts(uow, upload.id))
+        end(uow, upload, Status.CANCELLED, counts=storage.imports.applied_counts(uow, upload))
         return Status.CANCELLED
 
     return steered(database, actor, operation, import_id, steer)

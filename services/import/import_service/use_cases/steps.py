@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -14,20 +15,20 @@ from chassis.errors import ServiceError, Unavailable
 from chassis.events import Event
 from import_service import storage
 from import_service.clients import Assignment, Identity
-from import_service.domain import Status, Step
+from import_service.domain import BUSY, Step
 from import_service.use_cases.applying import apply_pairs, apply_people
 from import_service.use_cases.finishing import finish, finish_plan
 from import_service.use_cases.planning_pairs import plan_pairs
 from import_service.use_cases.planning_people import plan_people
 from import_service.use_cases.reading import read_upload
-from import_service.use_cases.turns import Turn, fail
+from import_service.use_cases.turns import MESSAGE_SECONDS, Turn, fail
 
 log = structlog.get_logger()
 
 # For all calls of one chunk to neighbours together; the file itself is read without a deadline.
-STEP_SECONDS: Final = 25.0
+CHUNK_SECONDS: Final = 25.0
 
-STEPS: Final[Mapping[Step, Callable[[Turn], None]]] = {
+STEPS: Final[Mapping[Step, Callable[[Turn], Any | None]]] = {
     Step.READ: read_upload,
     Step.PLAN_PEOPLE: plan_people,
     Step.PLAN_PAIRS: plan_pairs,
@@ -48,32 +49,38 @@ def run_step(
     step: Step,
     chunk: int,
 ) -> None:
-    """Does one chunk of work on behalf of the person who imports. Does nothing when it is not due (any more).
+    """Does the announced chunk of work and those after it, for a while. Does nothing when it is not due (any more).
 
-    Unavailable, so that it is tried again later, when a neighbour does not answer. When one refuses, the import fails.
+    Unavailable, so that the message is tried again later, when a neighbour does not answer; chunks that were done are
+    not done again. When a neighbour refuses, the import fails.
     """
     with database.unit_of_work(event.organization_id) as uow:
         upload = storage.imports.find(uow, import_id)
-    if not is_due(upload, step, chunk):
+    if not is_announced(upload, step, chunk):
         log.info("import.step_not_due", import_id=str(import_id), step=step.value, chunk=chunk)
         return
-    turn = Turn(database, identity, assignment, event, upload, step, chunk)
-    with acting_as(storage.imports.actor_of(upload), seconds=STEP_SECONDS):
+    until = time.monotonic() + MESSAGE_SECONDS
+    while upload is not None:
+        upload = take_turn(Turn(database, identity, assignment, upload, until))
+
+
+def take_turn(turn: Turn) -> Any | None:
+    """Does one chunk on behalf of the person who imports. The import if it is to go on here and now."""
+    with acting_as(storage.imports.actor_of(turn.upload), seconds=CHUNK_SECONDS):
         try:
-            STEPS[step](turn)
+            return STEPS[turn.step](turn)
         except Unavailable:
             raise
         except ServiceError as error:
-            log.warning(
-                "import.refused", import_id=str(import_id), step=step.value, code=error.code
-            )
-            fail(turn, {"code": error.code, "column": None, "detail": error.detail})
+            found = {"import_id": str(turn.import_id), "step": turn.step.value}
+            log.warning("import.refused", **found, code=error.code)
+            return fail(turn, {"code": error.code, "column": None, "detail": error.detail})
 
 
-def is_due(upload: Any | None, step: Step, chunk: int) -> bool:
-    """Whether the import waits for exactly this."""
+def is_announced(upload: Any | None, step: Step, chunk: int) -> bool:
+    """Whether the import still goes on from the message that announced this."""
     return (
         upload is not None
-        and upload.status in {Status.READING, Status.APPLYING}
-        and (upload.step, upload.chunk) == (step, chunk)
+        and upload.status in BUSY
+        and (upload.announced_step, upload.announced_chunk) == (step, chunk)
     )

@@ -1,20 +1,25 @@
-"""One turn of an import's work: a step's chunk, tried as often as it takes, stored once."""
+"""One turn of an import's work: a step's chunk, tried as often as it takes, stored once.
+
+What makes it once is the import's row, which says what is due and is locked while a turn is stored. (An inbox entry per
+message would not do: one message stands for as many chunks as fit into `MESSAGE_SECONDS`.)
+"""
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from chassis.database import Database, UnitOfWork
-from chassis.events import Event
 from import_service import storage
 from import_service.clients import Assignment, Identity
-from import_service.domain import Associations, Status, Step, operation_id
+from import_service.domain import Associations, Status, Step, operation_id, positions_of
 from import_service.use_cases.state import end, hand_on
 
-HANDLER: Final = "on_import_import_step_due"
+# A message each would cost more than a small chunk; too many, and other people's imports would wait.
+MESSAGE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +29,23 @@ class Turn:
     database: Database
     identity: Identity
     assignment: Assignment
-    event: Event
     upload: Any
-    step: Step
-    start: int
+    until: float
+
+    @property
+    def step(self) -> Step:
+        """What is to be done."""
+        return Step(self.upload.step)
+
+    @property
+    def start(self) -> int:
+        """Where the chunk starts: a row's position or a pair's number."""
+        return self.upload.chunk  # type: ignore[no-any-return]
+
+    @property
+    def rest(self) -> range:
+        """The positions of the rows that are still to be gone through, from this chunk's on."""
+        return range(self.start, positions_of(self.upload.number, self.upload.rows).stop)
 
     @property
     def import_id(self) -> uuid.UUID:
@@ -66,21 +84,32 @@ class Next:
 Write = Callable[[UnitOfWork], Next | None]
 
 
-def settle(turn: Turn, write: Write) -> None:
-    """Stores what a turn found or did and hands on, once, if nobody else did.
+def settle(turn: Turn, write: Write) -> Any | None:
+    """Stores what a turn found or did, once, if nobody else did. The import if it is to go on here and now.
 
     An import that was cancelled meanwhile goes no further; but what a turn already did to people is still noted.
     """
+    going_on = None
     with turn.database.unit_of_work(turn.organization_id) as uow:
         upload = storage.imports.lock(uow, turn.import_id)
-        if not uow.is_first_delivery(turn.event, HANDLER) or not is_at(upload, turn):
-            return
+        if not is_at(upload, turn):
+            return None
         if upload.status == Status.CANCELLED:
             note_after_cancel(uow, turn, write)
         elif (following := write(uow)) is not None:
-            work_done = upload.work_done + following.done
-            hand_on(uow, upload, following.step, following.start, work_done=work_done)
+            going_on = go_on(uow, turn, upload, following)
         uow.commit()
+    return going_on
+
+
+def go_on(uow: UnitOfWork, turn: Turn, upload: Any, following: Next) -> Any | None:
+    """Notes the next step. The import if there is still time for it under this message."""
+    work_done = upload.work_done + following.done
+    if time.monotonic() < turn.until:
+        place = {"step": following.step.value, "chunk": following.start}
+        return storage.imports.change(uow, upload.id, **place, work_done=work_done)
+    hand_on(uow, upload, following.step, following.start, work_done=work_done)
+    return None
 
 
 def is_at(upload: Any, turn: Turn) -> bool:
@@ -92,15 +121,15 @@ def note_after_cancel(uow: UnitOfWork, turn: Turn, write: Write) -> None:
     """Stores what was applied while somebody cancelled, and counts again."""
     if turn.step in {Step.APPLY_PEOPLE, Step.APPLY_PAIRS}:
         write(uow)
-        counts = storage.imports.applied_counts(uow, turn.import_id)
+        counts = storage.imports.applied_counts(uow, turn.upload)
         storage.imports.change(uow, turn.import_id, counts=counts)
 
 
-def fail(turn: Turn, *problems: dict[str, Any]) -> None:
+def fail(turn: Turn, *problems: dict[str, Any]) -> Any | None:
     """Ends the import, saying why. What was applied stays applied."""
 
     def write(uow: UnitOfWork) -> None:
-        counts = storage.imports.applied_counts(uow, turn.import_id)
+        counts = storage.imports.applied_counts(uow, turn.upload)
         end(uow, turn.upload, Status.FAILED, errors=list(problems), counts=counts)
 
-    settle(turn, write)
+    return settle(turn, write)

@@ -47,6 +47,7 @@ def create_imports() -> None:
         "imports",
         sa.Column("organization_id", sa.Uuid, nullable=False),
         sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("number", sa.BigInteger, sa.Identity(always=True), nullable=False),
         sa.Column("filename", sa.Text, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("associations", sa.Text, nullable=False),
@@ -56,6 +57,8 @@ def create_imports() -> None:
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("step", sa.Text),
         sa.Column("chunk", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("announced_step", sa.Text),
+        sa.Column("announced_chunk", sa.BigInteger),
         sa.Column("rows", sa.Integer, nullable=False, server_default="0"),
         sa.Column("work_done", sa.Integer, nullable=False, server_default="0"),
         sa.Column("work_total", sa.Integer, nullable=False, server_default="0"),
@@ -96,8 +99,8 @@ def create_chunks() -> None:
 def create_rows() -> None:
     op.create_table(
         "import_rows",
+        sa.Column("position", sa.BigInteger, nullable=False, autoincrement=False),
         *owner_columns(),
-        sa.Column("position", sa.Integer, nullable=False),
         sa.Column("line", sa.Integer, nullable=False),
         sa.Column("cells", JSONB, nullable=False),
         sa.Column("person", JSONB, nullable=False),
@@ -110,9 +113,7 @@ def create_rows() -> None:
         sa.Column("user_id", sa.Uuid),
         sa.Column("changes", JSONB),
         sa.Column("errors", JSONB, nullable=False),
-        sa.PrimaryKeyConstraint(
-            "organization_id", "import_id", "position", name="import_rows_pkey"
-        ),
+        sa.PrimaryKeyConstraint("position", name="import_rows_pkey"),
         of_import("import_rows"),
         sa.CheckConstraint(
             "outcome IN ('create', 'update', 'unchanged', 'invalid')", name="import_rows_outcome"
@@ -124,41 +125,34 @@ def create_rows() -> None:
 def create_keys() -> None:
     op.create_table(
         "import_keys",
-        *owner_columns(),
         sa.Column("key", sa.Text, nullable=False),
-        sa.Column("position", sa.Integer, nullable=False),
-        sa.PrimaryKeyConstraint("organization_id", "import_id", "key", name="import_keys_pkey"),
-        of_import("import_keys"),
+        sa.Column("organization_id", sa.Uuid, nullable=False),
+        sa.Column("position", sa.BigInteger, nullable=False),
+        sa.Column("line", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("key", name="import_keys_pkey"),
     )
 
 
 def create_pairs() -> None:
     op.create_table(
         "import_pairs",
-        *owner_columns(),
         sa.Column("number", sa.BigInteger, sa.Identity(always=True), nullable=False),
-        sa.Column("instructor_key", sa.Text, nullable=False),
-        sa.Column("student_key", sa.Text, nullable=False),
+        *owner_columns(),
+        sa.Column("key", sa.Text, nullable=False),
         sa.Column("instructor_id", sa.Uuid),
         sa.Column("student_id", sa.Uuid),
-        sa.Column("instructor_position", sa.Integer),
-        sa.Column("student_position", sa.Integer),
+        sa.Column("instructor_position", sa.BigInteger),
+        sa.Column("student_position", sa.BigInteger),
         sa.Column("named_by_instructor", sa.Boolean, nullable=False),
         sa.Column("named_by_student", sa.Boolean, nullable=False),
         sa.Column("action", sa.Text, nullable=False),
         sa.Column("planned", sa.Text, nullable=False),
         sa.Column("outcome", sa.Text),
-        sa.PrimaryKeyConstraint(
-            "organization_id",
-            "import_id",
-            "instructor_key",
-            "student_key",
-            name="import_pairs_pkey",
-        ),
+        sa.PrimaryKeyConstraint("number", name="import_pairs_pkey"),
+        sa.UniqueConstraint("key", name="import_pairs_key"),
         of_import("import_pairs"),
         sa.CheckConstraint("action IN ('assign', 'end')", name="import_pairs_action"),
     )
-    place = ["organization_id", "import_id"]
-    op.create_index("import_pairs_number", "import_pairs", [*place, "number"])
-    op.create_index("import_pairs_instructor", "import_pairs", [*place, "instructor_position"])
-    op.create_index("import_pairs_student", "import_pairs", [*place, "student_position"])
+    op.create_index("import_pairs_import", "import_pairs", ["import_id", "number"])
+    op.create_index("import_pairs_instructor", "import_pairs", ["instructor_position"])
+    op.create_index("import_pairs_student", "import_pairs", ["student_position"])
