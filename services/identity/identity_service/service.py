@@ -11,7 +11,7 @@ from nameko.extensions import DependencyProvider
 
 from chassis import context
 from chassis.context import Operation
-from chassis.fields import load
+from chassis.fields import StrictSchema, load
 from chassis.rpc.server import rpc
 from chassis.service import ServiceBase
 from identity_service import schemas, settings
@@ -89,7 +89,7 @@ class Service(ServiceBase):
     @rpc
     def get_organization(self, **payload: Any) -> dict[str, Any]:
         """The actor's organization."""
-        load(schemas.StrictSchema, payload)
+        load(StrictSchema, payload)
         return organizations.get_organization(self.database, context.current_actor())
 
     @rpc

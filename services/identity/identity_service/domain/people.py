@@ -18,8 +18,10 @@ EMAIL = re.compile(
 
 
 def normalized_email(text: str) -> str:
-    """The form in which addresses are stored and compared. The local part is folded too: no provider that people use
-    tells `Anna@` from `anna@`, and two accounts for one mailbox would be worse.
+    """The form in which addresses are stored and compared.
+
+    The local part is folded too: no provider that people use tells `Anna@` from `anna@`, and two accounts for one
+    mailbox would be worse.
     """
     return unicodedata.normalize("NFKC", text.strip()).lower()
 

@@ -18,8 +18,9 @@ def allowed_typos(word: str) -> int:
 
 
 def typos(typed: str, meant: str) -> int:
-    """Letters too many, missing, wrong or swapped with their neighbour (the optimal string alignment distance) between
-    what was typed and the nearest beginning of `meant`: a search box is read before the word is finished.
+    """How many letters are too many, missing, wrong or swapped with their neighbour (optimal string alignment).
+
+    It compares with the nearest beginning of `meant`: a search box is read before the word is finished.
     """
     before: list[int] = []
     row = list(range(len(meant) + 1))
@@ -48,8 +49,9 @@ def words_in(q: str) -> list[str]:
 
 
 def variants(q: str, found: Mapping[str, Sequence[str]]) -> list[str]:
-    """What `q` may have been meant to be, the likeliest first: its words replaced by their meanings, two words also the
-    other way round, an address also without its domain.
+    """What `q` may have been meant to be, the likeliest first.
+
+    Its words are replaced by their meanings, two words also turned around, an address also cut before its domain.
     """
     pieces = re.split(r"([^\W\d_]+)", q)
     choices = [

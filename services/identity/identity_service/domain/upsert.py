@@ -1,7 +1,8 @@
 """Rules of adding or updating many people at once: who is meant by an item, and what becomes of it.
 
-A person of a batch is found by e-mail address, else username, else external id. Items that name the same person refer to
-the same person, also when the first of them is about to create that person. Whatever is wrong with an item, the others go on.
+A person of a batch is found by e-mail address, else username, else external id. Items that name the same person refer
+to the same person, also when the first of them is about to create that person. Whatever is wrong with an item, the
+others go on.
 """
 
 from __future__ import annotations
@@ -152,9 +153,8 @@ class Batch:
         )
 
     def _remember(self, person: Person) -> None:
-        """Old names stay: whoever is called by one later in the batch is still the same person, and nobody else may take
-        a name that its holder gives up in the same statement.
-        """
+        # Old names stay: whoever is called by one later in the batch is still the same person, and nobody else may
+        # take a name that its holder gives up in the same statement.
         self.people[person.id] = person
         for key in naming_keys(person.values):
             self._by_key[key] = person

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from chassis.database import SYSTEM, Database, UnitOfWork
+from chassis.prepared import Prepared
 from identity_service.domain.tokens import TokenPair, digest_of
 from identity_service.storage import organizations as organization_rows
 from identity_service.storage import people
@@ -25,11 +26,15 @@ from identity_service.storage.tables import (
 # A person is in few organizations; more would only be a way to keep the service hashing.
 MOST_ORGANIZATIONS = 10
 
-VERIFY = """
+VERIFY = Prepared(
+    "verify_token",
+    ["bytea"],
+    """
     SELECT u.id, u.organization_id, u.roles, t.expires_at
       FROM access_tokens AS t JOIN users AS u ON u.organization_id = t.organization_id AND u.id = t.user_id
-     WHERE t.digest = %(digest)s AND t.expires_at > now() AND u.status = 'active'
-"""
+     WHERE t.digest = $1 AND t.expires_at > now() AND u.status = 'active'
+    """,
+)
 
 CANDIDATES = (
     sa.select(
@@ -92,9 +97,9 @@ class Login:
     user_id: uuid.UUID
 
 
-def verified(database: Database, token: str) -> Any | None:
-    """Who an access token belongs to now, in one round trip; None if it is worth nothing."""
-    rows = database.one_shot(SYSTEM, VERIFY, {"digest": digest_of(token)})
+def verified(database: Database, token: str) -> tuple[Any, ...] | None:
+    """Whose an access token is now (user, organization, roles, its end), in one round trip; None if nobody's."""
+    rows = database.read(SYSTEM, VERIFY, [digest_of(token)])
     return rows[0] if rows else None
 
 
@@ -189,7 +194,7 @@ def find_login(uow: UnitOfWork, access_token: str) -> Login | None:
             access_tokens.c.organization_id, access_tokens.c.login_id, access_tokens.c.user_id
         ).where(access_tokens.c.digest == digest_of(access_token))
     ).one_or_none()
-    return None if row is None else Login(*row)
+    return None if row is None else Login(row.organization_id, row.login_id, row.user_id)
 
 
 def end_logins(

@@ -2,15 +2,15 @@
 
 A result's place is (class, key, id), which is also what a cursor holds:
 
-1. `q` is the beginning of "first last", of the last name, e-mail address, username or external id. The key is the least
-   of those that match, so that a whole name comes before a longer one. Each kind of key has a B-tree, from which only as
-   many rows are read as the page needs: the first letter, which matches tens of thousands, is quick too.
+1. `q` is the beginning of "first last", of the last name, e-mail address, username or external id. The key is the
+   least of those that match, so that a whole name comes before a longer one. Each kind of key has a B-tree, from which
+   only as many rows are read as the page needs: the first letter, which matches tens of thousands, is quick too.
 2. Each word of `q` begins a word of the person.
 3. As the first, with what `q` may mean if it is misspelled; only when the others have nobody.
 4. As the second, the same; only when all others have nobody.
 
-Only a page that the first class can't fill looks into the trigram index, by the function `people_like`. A misspelled word
-is looked up among the words that people of the organization are called, which are few, not among the people.
+Only a page that the first class can't fill looks into the trigram index, by the function `people_like`. A misspelled
+word is looked up among the words that people of the organization are called, which are few, not among the people.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def beginning(uow: UnitOfWork, wanted: Wanted) -> Sequence[Any]:
 def having_words(uow: UnitOfWork, wanted: Wanted, limit: int) -> Sequence[Any]:
     """The second class."""
     patterns = [[pattern] for pattern in patterns_of(wanted.q)]
-    own = {"patterns": patterns, "not_beginning": wanted.q, "limit": limit}
+    own: dict[str, Any] = {"patterns": patterns, "not_beginning": wanted.q, "limit": limit}
     return alike(uow, HAVING_WORDS, wanted, own) if patterns else []
 
 
@@ -128,12 +128,13 @@ def misspelled(uow: UnitOfWork, wanted: Wanted) -> Sequence[Any]:
         return []
     rows: Sequence[Any] = []
     if wanted.place[0] <= 3:
-        own = {"variants": spelling.variants(wanted.q, found)}
-        rows = run(uow, MEANT, {**wanted.parameters(uow.organization_id), **own})
+        parameters = wanted.parameters(uow.organization_id)
+        rows = run(uow, MEANT, {**parameters, "variants": spelling.variants(wanted.q, found)})
     if rows or wanted.place[0] == 3:
         return rows
-    own = {"patterns": spelling.alternatives(wanted.q, found), "not_beginning": None}
-    return alike(uow, HAVING_MEANT_WORDS, wanted, own) if own["patterns"] else []
+    patterns = spelling.alternatives(wanted.q, found)
+    own: dict[str, Any] = {"patterns": patterns, "not_beginning": None}
+    return alike(uow, HAVING_MEANT_WORDS, wanted, own) if patterns else []
 
 
 def meanings(uow: UnitOfWork, words: Sequence[str]) -> dict[str, list[str]]:

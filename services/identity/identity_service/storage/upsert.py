@@ -76,7 +76,7 @@ def find_named(
     for kind in ("email", "username", "external_id"):
         parameters[kind] = [value for one, value in keys if one == kind]
     statement = LOCK_NAMED if for_update else FIND_NAMED
-    return uow.execute(statement, parameters).mappings().all()
+    return [dict(row) for row in uow.execute(statement, parameters).mappings()]
 
 
 def add_people(

@@ -44,8 +44,9 @@ def update_user(
 def lock_with_owners(
     uow: UnitOfWork, actor: Actor, user_id: uuid.UUID, changes: Mapping[str, Any]
 ) -> Any:
-    """The person's row, locked. Before that the organization's if roles are at stake: two owners who take each
-    other's ownership at the same moment must take turns.
+    """The person's row, locked; before that the organization's if roles are at stake.
+
+    Two owners who take each other's ownership at the same moment must take turns.
     """
     if "roles" in changes:
         organizations.lock_organization(uow, actor.organization_id)

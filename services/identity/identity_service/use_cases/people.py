@@ -23,8 +23,10 @@ def create_user(
     arguments: dict[str, Any],
     operation: Operation,
 ) -> dict[str, Any]:
-    """A new person; instructors chosen for a new student (way 1 of the help article) are told to the assignment
-    service by the event that is stored with the person. One wrong choice, and nothing is stored.
+    """A new person, and the assignments to make for them.
+
+    Instructors chosen for a new student (way 1 of the help article) are told to the assignment service by the event
+    that is stored with the person. One wrong choice, and nothing is stored.
     """
     access.require_manager(actor)
     access.require_may_change_roles(actor, (), arguments["roles"])

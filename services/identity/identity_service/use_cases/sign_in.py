@@ -99,8 +99,10 @@ def add_tokens(
 def refresh(
     database: Database, tokens: Tokens, refresh_token: str, operation: Operation
 ) -> dict[str, Any]:
-    """New tokens for a refresh token, which is used up by that. Used again, it ends the whole family: one of the two
-    users is a thief. Only the same operation, a caller that missed the answer, gets that answer again.
+    """New tokens for a refresh token, which is used up by that.
+
+    Used again, it ends the whole family: one of the two users is a thief. Only the same operation, a caller that missed
+    the answer, gets that answer again.
     """
     with database.unit_of_work(SYSTEM) as uow:
         token = credentials.lock_refresh_token(uow, refresh_token)
@@ -147,11 +149,12 @@ def verify_token(database: Database, access_token: str) -> dict[str, Any]:
     row = credentials.verified(database, access_token)
     if row is None:
         raise errors.bad_token()
+    user_id, organization_id, roles, expires_at = row
     return {
-        "user_id": str(row.id),
-        "organization_id": str(row.organization_id),
-        "roles": row.roles,
-        "expires_at": rfc3339(row.expires_at),
+        "user_id": str(user_id),
+        "organization_id": str(organization_id),
+        "roles": roles,
+        "expires_at": rfc3339(expires_at),
     }
 
 

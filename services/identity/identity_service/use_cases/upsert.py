@@ -26,9 +26,10 @@ Item = dict[str, Any]
 def upsert_users(
     database: Database, actor: Actor, people: Sequence[Any], *, dry_run: bool, operation: Operation
 ) -> dict[str, Any]:
-    """Adds who is unknown and updates who is known; one invalid item stops no other. A dry run only says what would be.
+    """Adds who is unknown and updates who is known; one invalid item stops no other.
 
-    A run that meets another one which adds the same person is run again, and then finds that person.
+    A dry run only says what would be. A run that meets another one which adds the same person is run again, and then
+    finds that person.
     """
     access.require_manager(actor)
     items = [load_item(one) for one in people]
@@ -112,7 +113,7 @@ def outcome_json(outcome: Outcome, batch: Batch, *, dry_run: bool) -> dict[str, 
 
 
 def resolve_people(database: Database, actor: Actor, logins: Sequence[str]) -> list[dict[str, Any]]:
-    """For each login, in order, the person it names by e-mail, else username, else external id; None if it names nobody."""
+    """For each login, in order, whom it names by e-mail, else username, else external id; None if nobody."""
     access.require_manager(actor)
     keys = {key for login in logins for key in possible_keys(login)}
     with database.unit_of_work(actor.organization_id) as uow:

@@ -10,6 +10,7 @@ import pytest
 
 from chassis.errors import Conflict, Forbidden, Invalid, ServiceError
 from chassis.testing import ServiceProcess, wait_until
+
 from .conftest import PASSWORD, Organization, email, sign_up
 
 

@@ -1,5 +1,6 @@
 """Organizations, people, logins and tokens."""
 
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,97 +32,7 @@ AS $$
 $$
 """
 
-# Row level security keeps the application role from the trigram indexes, because their operators are not leakproof: for
-# that role the planner would read all of the organization's people. So these two functions run as the owner, who may see
-# all rows, and confine themselves: to the organization of the setting that the policies read, not to one asked for.
-#
-# people_like finds at most `most` people who have, for each group of patterns, a match of one of the group, and, if
-# `not_beginning` is given, whom the B-trees of storage/search.py don't find by that.
-PEOPLE_LIKE = """
-CREATE FUNCTION people_like(
-    patterns jsonb, not_beginning text, wanted_role text, wanted_status text, most int
-)
-RETURNS TABLE (id uuid)
-LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 20
-SET search_path = public, pg_temp
-AS $function$
-DECLARE
-    organization CONSTANT uuid := nullif(current_setting('app.organization_id', true), '')::uuid;
-    matches CONSTANT text := (
-        SELECT string_agg('(' || (
-            SELECT string_agg(format('u.search_text LIKE %L', folded(pattern)), ' OR ')
-              FROM jsonb_array_elements_text(alternatives) AS pattern
-        ) || ')', ' AND ') FROM jsonb_array_elements(patterns) AS alternatives
-    );
-BEGIN
-    RETURN QUERY EXECUTE format($people$
-        SELECT u.id FROM users AS u
-         WHERE u.organization_id = $1 AND %s
-           AND ($2 IS NULL OR $2 = ANY (u.roles)) AND ($3 IS NULL OR u.status = $3)
-           AND NOT coalesce(starts_with(u.name_key, $4) OR starts_with(u.sort_key, $4), false)
-           AND NOT coalesce(starts_with(u.email, $4), false)
-           AND NOT coalesce(starts_with(u.username_key, $4), false)
-           AND NOT coalesce(starts_with(u.external_key, $4), false)
-         LIMIT $5
-    $people$, matches) USING organization, wanted_role, wanted_status, folded(not_beginning), most;
-END
-$function$
-"""
-
-# words_near finds, for each needle, the words of the organization's people that look most like it.
-WORDS_NEAR = """
-CREATE FUNCTION words_near(needles text[], most int)
-RETURNS TABLE (needle text, folded_needle text, word text)
-LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 20
-SET search_path = public, pg_temp
-AS $function$
-DECLARE
-    organization CONSTANT uuid := nullif(current_setting('app.organization_id', true), '')::uuid;
-BEGIN
-    FOREACH needle IN ARRAY needles LOOP
-        folded_needle := folded(needle);
-        -- Two swapped letters leave "jonh" and "john" two common trigrams of eight. Not a SET of the function: that would
-        -- need a superuser where the library is not loaded yet.
-        PERFORM set_config(
-            'pg_trgm.similarity_threshold', CASE WHEN length(folded_needle) < 6 THEN '0.2' ELSE '0.24' END, true);
-        RETURN QUERY EXECUTE $near$
-            SELECT $2, $3, w.word FROM name_words AS w
-             WHERE w.organization_id = $1 AND w.word % $3 ORDER BY similarity(w.word, $3) DESC, w.word LIMIT $4
-        $near$ USING organization, needle, folded_needle, most;
-    END LOOP;
-END
-$function$
-"""
-
-# Every word that a person is called is noted, by whatever statement it comes. In one order, so that two batches of new
-# people wait for each other rather than deadlock. A word that nobody is called any more does no harm.
-NOTE_WORDS = """
-CREATE FUNCTION note_words() RETURNS trigger
-LANGUAGE plpgsql
-SET search_path = public, pg_temp
-AS $function$
-BEGIN
-    INSERT INTO name_words (organization_id, word)
-    SELECT DISTINCT u.organization_id, called.word
-      FROM new_users AS u, regexp_split_to_table(u.search_text, '[^[:alpha:]]+') AS called (word)
-     WHERE length(called.word) BETWEEN 3 AND 40 AND NOT EXISTS (
-         SELECT FROM name_words AS known
-          WHERE known.organization_id = u.organization_id AND known.word = called.word
-     )
-     ORDER BY 1, 2
-    ON CONFLICT DO NOTHING;
-    RETURN NULL;
-END
-$function$
-"""
-NOTE_WORDS_OF_NEW = """
-CREATE TRIGGER note_words_of_new AFTER INSERT ON users REFERENCING NEW TABLE AS new_users
-FOR EACH STATEMENT EXECUTE FUNCTION note_words()
-"""
-NOTE_WORDS_OF_CHANGED = """
-CREATE TRIGGER note_words_of_changed AFTER UPDATE ON users REFERENCING NEW TABLE AS new_users
-FOR EACH STATEMENT EXECUTE FUNCTION note_words()
-"""
+SEARCH = Path(__file__).with_name("0001_search.sql")
 
 STAFF = "roles && ARRAY['owner', 'admin', 'instructor']"
 MANAGERS = "roles && ARRAY['owner', 'admin']"
@@ -275,14 +186,7 @@ def create_name_words() -> None:
         postgresql_using="gin",
         postgresql_ops={"word": "gin_trgm_ops"},
     )
-    for statement in (
-        PEOPLE_LIKE,
-        WORDS_NEAR,
-        NOTE_WORDS,
-        NOTE_WORDS_OF_NEW,
-        NOTE_WORDS_OF_CHANGED,
-    ):
-        op.execute(statement)
+    op.execute(SEARCH.read_text())
 
 
 def create_logins() -> None:
