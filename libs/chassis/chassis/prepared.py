@@ -6,6 +6,7 @@ SQLAlchemy's own share comes on top of the first.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,10 @@ from sqlalchemy.exc import DBAPIError
 
 from chassis.scope import Scope, scope_statement
 
-# A plan made while a table was small must not stay a sequential scan while it grows, and must be made only once.
+# A plan that was good for a small table may be a bad one for what it grows to until the statistics follow.
+PLAN_SECONDS = 10.0
+
+# Plan once rather than for each of the first five sets of parameters, and never for a table read as a whole.
 PLAN_SETTINGS = (
     "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), "
     "set_config('enable_seqscan', 'off', true)"
@@ -70,11 +74,14 @@ def rows_if_alive(
 ) -> list[tuple[Any, ...]] | None:
     """The rows, or None when the pooled connection turned out to be dead."""
     connection = engine.raw_connection()
-    known: set[str] = connection.info.setdefault("prepared", set())
+    planned_at: dict[str, float] = connection.info.setdefault("planned_at", {})
+    now = time.monotonic()
+    preparation = preparation_of(statement, planned_at.get(statement.name), now)
     try:
         cursor = connection.cursor()
-        cursor.execute(text_of(scope, statement, known), parameters)
-        known.add(statement.name)
+        cursor.execute(text_of(scope, statement, preparation), parameters)
+        if preparation:
+            planned_at[statement.name] = now
         return list(cursor.fetchall())
     except BaseException as error:
         # Whether the statement is prepared there, or the connection in the middle of it, nobody knows.
@@ -88,9 +95,17 @@ def rows_if_alive(
         connection.close()
 
 
-def text_of(scope: Scope, statement: Prepared, known: set[str]) -> str:
+def preparation_of(statement: Prepared, planned_at: float | None, now: float) -> str:
+    """What has to be said before the statement can run on a connection that planned it at `planned_at`."""
+    if planned_at is None:
+        return statement.preparation
+    if now - planned_at > PLAN_SECONDS:
+        return f"DEALLOCATE {statement.name}; {statement.preparation}"
+    return ""
+
+
+def text_of(scope: Scope, statement: Prepared, preparation: str) -> str:
     """One simple query, which PostgreSQL runs as one transaction: the settings end with it."""
-    preparation = "" if statement.name in known else statement.preparation
     return f"{scope_statement(scope)}; {PLAN_SETTINGS}; {preparation}{statement.execution}"
 
 

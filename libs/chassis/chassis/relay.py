@@ -30,6 +30,7 @@ log = structlog.get_logger()
 
 BATCH = 200
 POLL_SECONDS = 1.0
+RETRY_SECONDS = 0.01
 HOUSEKEEPING_SECONDS = 30.0
 LOCK_SPACE = 4242
 WAITED_OUT: tuple[type[BaseException], ...] = (*RECOVERABLE, ServiceError)
@@ -105,13 +106,16 @@ class Relay:
         with self._database.unit_of_work(SYSTEM) as uow:
             found = uow.execute(LOCK_DUE_SUBJECTS, {"batch": BATCH}).all()
             subjects = [row.subject for row in found if row.locked]
-            if subjects:
-                rows = uow.execute(READ_LOCKED, {"subjects": subjects}).all()
-                self._send(uow, list(self._sendable(uow, rows)))
-                uow.commit()
+            if not subjects:
+                # Nothing waits, or another relay is at it; then rows of ours may have come behind its back.
+                return RETRY_SECONDS if found else POLL_SECONDS
+            rows = uow.execute(READ_LOCKED, {"subjects": subjects}).all()
+            self._send(uow, list(self._sendable(uow, rows)))
+            uow.commit()
         if len(subjects) < len(found):
-            return 0.01  # another relay is at those subjects; rows of ours may have come behind its back
-        return 0.0 if found else POLL_SECONDS
+            return RETRY_SECONDS
+        # What is committed from now on wakes the relay; what does not fit into a batch needs another at once.
+        return 0.0 if len(rows) >= BATCH else POLL_SECONDS
 
     def _sendable(self, uow: UnitOfWork, rows: Sequence[Any]) -> Iterator[Any]:
         """Rows up to the first of its subject that must wait; order within a subject is worth the delay."""
@@ -133,7 +137,7 @@ class Relay:
         if sent:
             mark_sent(uow, [row.id for row in sent])
         for row, outgoing in zip(rows, batch, strict=True):
-            if row not in sent:
+            if outgoing.outcome is not Outcome.CONFIRMED:
                 self._postpone(uow, row, outgoing)
         for row in sent:
             metrics.events_sent.labels(row.name).inc()
@@ -172,12 +176,10 @@ class Relay:
             measure(uow)
 
 
-def mark_sent(uow: UnitOfWork, ids: Sequence[int]) -> None:
+def mark_sent(uow: UnitOfWork, ids: list[int]) -> None:
     """After the confirm, never before."""
-    uow.execute(
-        outbox.update()
-        .where(outbox.c.id == sa.any_(sa.literal(list(ids), sa.ARRAY(sa.BigInteger))))
-        .values(sent_at=sa.func.clock_timestamp(), last_error=None)
+    uow.at_commit(
+        "UPDATE outbox SET sent_at = clock_timestamp(), last_error = NULL WHERE id = ANY(%s)", ids
     )
 
 

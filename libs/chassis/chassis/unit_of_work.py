@@ -7,8 +7,9 @@ sent in front of the first statement, events, operation and COMMIT together as t
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -37,6 +38,7 @@ class UnitOfWork:
         self.scope = scope
         self._events: list[Event] = []
         self._operation: tuple[Operation, Any] | None = None
+        self._last_statements: list[tuple[str, Sequence[Any]]] = []
         self._is_committed = False
         self._info = connection.info
         self._info[PREAMBLE] = f"BEGIN; {scope_statement(scope)}; "
@@ -129,27 +131,28 @@ class UnitOfWork:
         """Stores an operation's result (plain JSON) with the commit, for `replay`."""
         self._operation = (operation, result)
 
+    def at_commit(self, statement: str, *parameters: Any) -> None:
+        """Runs a statement in the commit's round trip. It uses psycopg2's positional `%s`; its result is not seen."""
+        self._last_statements.append((statement, parameters))
+
     def commit(self) -> None:
         """Makes it all stand. Unavailable, and nothing stands, if the caller's deadline has passed meanwhile."""
         if caller := context.current_or_none():
             caller.seconds_left()
-        statements, parameters = self._closing_statements()
-        self.connection.exec_driver_sql("; ".join([*statements, "COMMIT"]), parameters)
+        closing = [*self._last_statements, *self._plumbing_statements(), ("COMMIT", ())]
+        text = "; ".join(statement for statement, _ in closing)
+        parameters = tuple(chain.from_iterable(parameters for _, parameters in closing))
+        self.connection.exec_driver_sql(text, parameters)
         self._is_committed = True
         if self._events:
             self._database.after_commit()
 
-    def _closing_statements(self) -> tuple[list[str], tuple[Any, ...]]:
-        statements: list[str] = []
-        parameters: list[Any] = []
+    def _plumbing_statements(self) -> Iterator[tuple[str, Sequence[Any]]]:
         if self._events:
-            statements.append(plumbing.insert_events(len(self._events)))
-            for event in self._events:
-                parameters += outbox_row(event)
+            rows = chain.from_iterable(outbox_row(event) for event in self._events)
+            yield plumbing.insert_events(len(self._events)), tuple(rows)
         if self._operation is not None:
-            statements.append(plumbing.INSERT_OPERATION)
-            parameters += operation_row(*self._operation, self.scope)
-        return statements, tuple(parameters)
+            yield plumbing.INSERT_OPERATION, operation_row(*self._operation, self.scope)
 
     def close(self) -> None:
         """Undoes what was not committed."""

@@ -81,3 +81,18 @@ def test_a_server_that_is_away_is_unavailable() -> None:
 
 def test_percent_signs_are_the_statements_own(database: Database) -> None:
     assert database.read(SYSTEM, PERCENT, ["abc"]) == [(True,)]
+
+
+def test_a_plan_is_made_anew_after_a_while(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared_at = "SELECT prepare_time FROM pg_prepared_statements WHERE name = 'scope_and_echo'"
+
+    def planned() -> object:
+        database.read(SYSTEM, SCOPE, ["a"])
+        return database.one_shot(SYSTEM, prepared_at, {})[0][0]
+
+    first = planned()
+    assert planned() == first
+    monkeypatch.setattr("chassis.prepared.PLAN_SECONDS", 0.0)
+    assert planned() > first  # type: ignore[operator]
