@@ -22,16 +22,20 @@ WANTED: Final = (
     "AS wanted(instructor_id, student_id)"
 )
 
-ACTIVE: Final = """
-    assignments.organization_id = %(organization_id)s
-    AND assignments.instructor_id = wanted.instructor_id
-    AND assignments.student_id = wanted.student_id AND assignments.ended_at IS NULL
-"""
+# One lookup per pair, LATERAL with a LIMIT: see storage.states.
+ACTIVE: Final = f"""
+    SELECT {COLUMNS} FROM assignments
+     WHERE assignments.organization_id = %(organization_id)s
+       AND assignments.instructor_id = wanted.instructor_id
+       AND assignments.student_id = wanted.student_id AND assignments.ended_at IS NULL LIMIT 1
+"""  # noqa: S608 - our own words
 
+# OFFSET keeps it a lookup per pair instead of a join, coalesce keeps it to the indexes of pairs.
 ENDED_SINCE: Final = """
     EXISTS (SELECT FROM assignments ended
-             WHERE ended.organization_id = %(organization_id)s AND ended.ended_at > %(assigned_at)s
-               AND ended.instructor_id = {pair}.instructor_id AND ended.student_id = {pair}.student_id)
+             WHERE ended.organization_id = %(organization_id)s
+               AND ended.instructor_id = wanted.instructor_id AND ended.student_id = wanted.student_id
+               AND coalesce(ended.ended_at, '-infinity') > %(assigned_at)s OFFSET 0)
 """
 
 # The pairs come sorted: two bulk calls that meet wait for each other's index entries in one order.
@@ -47,33 +51,31 @@ INSERTION: Final = """
 
 INSERT: Final = f"{INSERTION} ON CONFLICT DO NOTHING RETURNING {COLUMNS}"
 
-# Three statements in one round trip, each with a view of its own. The insert may have waited for a transaction that
-# ended the pair and was not visible to its own NOT EXISTS; the DELETE sees it. The rows of this transaction are what is
-# left. (An advisory lock per pair would do as well, but not for hundreds of pairs.)
+# Two statements in one round trip, each with a view of its own. The insert may have waited for a transaction that ended
+# the pair and was not visible to its own EXISTS; the second statement sees it.
+# (An advisory lock per pair would do as well, but not for hundreds of pairs.)
 INSERT_UNLESS_ENDED_SINCE: Final = f"""
-    {INSERTION} WHERE NOT {ENDED_SINCE.format(pair="wanted")} ON CONFLICT DO NOTHING;
-    DELETE FROM assignments late
-     WHERE late.organization_id = %(organization_id)s AND late.id = ANY(%(ids)s::uuid[])
-       AND late.xmin = pg_current_xact_id()::xid AND {ENDED_SINCE.format(pair="late")};
-    SELECT {COLUMNS} FROM assignments
-     WHERE assignments.organization_id = %(organization_id)s AND assignments.id = ANY(%(ids)s::uuid[])
-       AND assignments.xmin = pg_current_xact_id()::xid
+    {INSERTION} WHERE NOT {ENDED_SINCE} ON CONFLICT DO NOTHING;
+    SELECT active.*, {ENDED_SINCE} AS is_late
+      FROM {WANTED} CROSS JOIN LATERAL ({ACTIVE}) active WHERE active.id = ANY(%(ids)s::uuid[])
 """  # noqa: S608 - our own words
 
-ACTIVE_OF: Final = f"SELECT {COLUMNS} FROM {WANTED} JOIN assignments ON {ACTIVE}"  # noqa: S608
+WITHDRAW: Final = """
+    DELETE FROM assignments WHERE organization_id = %(organization_id)s AND id = ANY(%(ids)s::uuid[])
+"""
 
-# Rows are locked in one order first: an UPDATE alone would take them in the order of its plan and could deadlock.
-# A clock behind the one that assigned must not end before the start.
+ACTIVE_OF: Final = f"SELECT active.* FROM {WANTED} CROSS JOIN LATERAL ({ACTIVE}) active"  # noqa: S608
+
+# Rows are locked one by one in the order of the pairs first: an UPDATE alone would take them in the order of its plan
+# and could deadlock. A clock behind the one that assigned must not end before the start.
 END: Final = f"""
     WITH active AS MATERIALIZED (
-        SELECT assignments.id FROM {WANTED} JOIN assignments ON {ACTIVE}
-         ORDER BY assignments.instructor_id, assignments.student_id
-           FOR UPDATE OF assignments
+        SELECT found.id FROM {WANTED} CROSS JOIN LATERAL ({ACTIVE} FOR UPDATE) found
     )
     UPDATE assignments
        SET ended_at = greatest(%(ended_at)s::timestamptz, assigned_at), ended_by = %(ended_by)s
-      FROM active
-     WHERE assignments.organization_id = %(organization_id)s AND assignments.id = active.id
+     WHERE assignments.organization_id = %(organization_id)s
+       AND assignments.id = ANY(ARRAY(SELECT id FROM active))
     RETURNING {COLUMNS}
 """  # noqa: S608 - our own words
 
@@ -98,7 +100,13 @@ def insert_unless_ended_since(
     uow: UnitOfWork, pairs: Mapping[Pair, uuid.UUID], origin: Origin
 ) -> Sequence[Any]:
     """As `insert`, for what was decided elsewhere at `origin.at`: a pair that was ended after that stays ended."""
-    return rows_of(uow, INSERT_UNLESS_ENDED_SINCE, insertion(pairs, origin))
+    rows = rows_of(uow, INSERT_UNLESS_ENDED_SINCE, insertion(pairs, origin))
+    late = [str(row.id) for row in rows if row.is_late]
+    if not late:
+        return rows
+    parameters = {"organization_id": str(uow.organization_id), "ids": late}
+    uow.connection.exec_driver_sql(WITHDRAW, parameters)
+    return [row for row in rows if not row.is_late]
 
 
 def insertion(pairs: Mapping[Pair, uuid.UUID], origin: Origin) -> dict[str, Any]:

@@ -10,35 +10,40 @@ from assignment_service.domain import Pair, PairState
 from chassis.database import Database
 from chassis.prepared import Prepared
 
+# Each lookup is a LATERAL of its own with a LIMIT, which the planner can't merge into a join: on tables without
+# statistics yet (a first upload) it takes an organization for one row and would compare every pair with every row.
 PAIR_STATE: Final = """
-    SELECT a.id AS assignment_id,
-           a.id IS NULL AND EXISTS (
-               SELECT FROM assignments e
-                WHERE e.organization_id = {organization} AND e.instructor_id = {instructor}
-                  AND e.student_id = {student} AND e.ended_at IS NOT NULL
-           ) AS was_assigned,
-           i.is_instructor AS instructor_fits, i.is_archived AS instructor_archived,
-           s.is_student AS student_fits, s.is_archived AS student_archived
-      FROM {pairs}
-      LEFT JOIN assignments a ON a.organization_id = {organization}
-           AND a.instructor_id = {instructor} AND a.student_id = {student} AND a.ended_at IS NULL
-      LEFT JOIN participants i ON i.organization_id = {organization} AND i.id = {instructor}
-      LEFT JOIN participants s ON s.organization_id = {organization} AND s.id = {student}
+    SELECT active.id AS assignment_id,
+           active.id IS NULL AND ended.found IS NOT NULL AS was_assigned,
+           instructor.fits AS instructor_fits, instructor.is_archived AS instructor_archived,
+           student.fits AS student_fits, student.is_archived AS student_archived
+      FROM {pairs} AS pair(instructor_id, student_id, place)
+      LEFT JOIN LATERAL (
+           SELECT a.id FROM assignments a
+            WHERE a.organization_id = {organization} AND a.instructor_id = pair.instructor_id
+              AND a.student_id = pair.student_id AND a.ended_at IS NULL LIMIT 1) active ON true
+      LEFT JOIN LATERAL (
+           SELECT true AS found FROM assignments a
+            WHERE a.organization_id = {organization} AND a.instructor_id = pair.instructor_id
+              AND a.student_id = pair.student_id AND active.id IS NULL LIMIT 1) ended ON true
+      LEFT JOIN LATERAL (
+           SELECT p.is_instructor AS fits, p.is_archived FROM participants p
+            WHERE p.organization_id = {organization} AND p.id = pair.instructor_id LIMIT 1) instructor ON true
+      LEFT JOIN LATERAL (
+           SELECT p.is_student AS fits, p.is_archived FROM participants p
+            WHERE p.organization_id = {organization} AND p.id = pair.student_id LIMIT 1) student ON true
 """
 
 STATE_OF_PAIR: Final = Prepared(
     "state_of_pair",
     ("uuid", "uuid", "uuid"),
-    PAIR_STATE.format(pairs="(SELECT) AS once", organization="$1", instructor="$2", student="$3"),
+    PAIR_STATE.format(pairs="(VALUES ($2, $3, 1))", organization="$1"),
 )
 
 STATES_OF_PAIRS: Final = (
     PAIR_STATE.format(
-        pairs="unnest(%(instructor_ids)s::uuid[], %(student_ids)s::uuid[]) WITH ORDINALITY "
-        "AS pair(instructor_id, student_id, place)",
+        pairs="unnest(%(instructor_ids)s::uuid[], %(student_ids)s::uuid[]) WITH ORDINALITY",
         organization="%(organization_id)s",
-        instructor="pair.instructor_id",
-        student="pair.student_id",
     )
     + " ORDER BY pair.place"
 )

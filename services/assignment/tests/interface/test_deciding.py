@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from assignment_service.storage.states import STATES_OF_PAIRS
 from chassis.errors import Forbidden, Invalid, NotFound
 
 
@@ -195,15 +197,34 @@ def test_refreshing_stores_what_is_newer_and_nothing_older(organization: Any) ->
     assert organization.reason(pair) == "student_archived"
 
 
-def test_the_decision_reads_indexes_alone(organization: Any) -> None:
-    pair = organization.pair()
-    organization.call("assign", **pair)
-    definitions = dict(
-        organization.service.sql(
-            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
-        )
+def test_a_pair_is_found_by_an_index_on_both_its_halves_even_without_statistics(
+    organization: Any,
+) -> None:
+    """A thousand pairs of one instructor, just inserted: no plan may read them all for one of them."""
+    instructor = organization.person("instructor")
+    pairs = [
+        {"instructor_id": instructor, "student_id": organization.person("student")}
+        for _ in range(1000)
+    ]
+    organization.call("assign_many", pairs=pairs, seconds=20)
+    [[plan]] = organization.service.sql(
+        f"EXPLAIN (ANALYZE, FORMAT JSON) {STATES_OF_PAIRS}",
+        {
+            "organization_id": str(organization.id),
+            "instructor_ids": [instructor] * 1000,
+            "student_ids": [pair["student_id"] for pair in pairs],
+        },
     )
-    assert definitions["assignments_active_pair"].endswith(
-        "(organization_id, instructor_id, student_id) INCLUDE (id) WHERE (ended_at IS NULL)"
-    )
-    assert "INCLUDE (is_instructor, is_student, is_archived)" in definitions["participants_person"]
+    scans = list(scans_of(plan[0]["Plan"]))
+    assert scans
+    for scan in scans:
+        assert scan["Actual Rows"] <= 1, scan
+        assert scan.get("Rows Removed by Filter", 0) == 0, scan
+
+
+def scans_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The plan's nodes that read a table."""
+    if "Relation Name" in plan:
+        yield plan
+    for child in plan.get("Plans", []):
+        yield from scans_of(child)

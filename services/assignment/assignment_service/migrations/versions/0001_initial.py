@@ -46,33 +46,30 @@ def create_assignments() -> None:
         sa.CheckConstraint("ended_at >= assigned_at", name="assignments_end_after_start"),
         sa.CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="assignments_ended_by"),
     )
-    pair = ["organization_id", "instructor_id", "student_id"]
-    active, ended = sa.text("ended_at IS NULL"), sa.text("ended_at IS NOT NULL")
     op.create_index(
         "assignments_active_pair",
         "assignments",
-        pair,
+        ["organization_id", "instructor_id", "student_id"],
         unique=True,
         postgresql_include=["id"],
-        postgresql_where=active,
+        postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_index(
-        "assignments_ended_pair", "assignments", [*pair, "ended_at"], postgresql_where=ended
+        "assignments_of_instructor",
+        "assignments",
+        ["organization_id", "instructor_id", "student_id", "ended_at"],
     )
-    newest = ["assigned_at", "id"]
-    op.create_index("assignments_newest", "assignments", ["organization_id", *newest])
+    op.create_index(
+        "assignments_of_student", "assignments", ["organization_id", "student_id", "instructor_id"]
+    )
+    newest = ["organization_id", "assigned_at", "id"]
+    op.create_index("assignments_newest", "assignments", newest)
     op.create_index(
         "assignments_newest_ended",
         "assignments",
-        ["organization_id", *newest],
-        postgresql_where=ended,
+        newest,
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
     )
-    for person in ("instructor", "student"):
-        op.create_index(
-            f"assignments_of_{person}",
-            "assignments",
-            ["organization_id", f"{person}_id", *newest],
-        )
 
 
 def create_participants() -> None:
