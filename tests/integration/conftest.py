@@ -16,8 +16,17 @@ from local_runner.run import forget
 from .client import Api, Organization, sign_up
 from .system import SERVICES, RunningSystem
 
+SECONDS_FOR_A_TEST = 300
+
 # Two copies of every service: whatever holds here holds while they share the work.
 TWO_OF_EACH = tuple(word for name in SERVICES for word in ("--scale", f"{name}=2"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test that needs a system starts it, which on a busy machine takes a while."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SECONDS_FOR_A_TEST))
 
 
 @contextmanager
