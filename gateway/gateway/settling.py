@@ -19,6 +19,7 @@ LONGEST_WAIT = 10
 # Most events arrive within this; asking earlier would only make work.
 PATIENCE_SECONDS = 0.04
 ANSWER_SECONDS = 0.5
+FIRST_PAUSE_SECONDS = 0.3
 # What is left for answering after the wait.
 MARGIN_SECONDS = 0.25
 
@@ -44,14 +45,32 @@ def settle(expectation: Expectation, *, likely: bool, seconds: float) -> Mapping
     `likely` says that they may be active without a new event, so that asking first is right. Never raises because
     something does not answer.
     """
-    arrivals = parts().arrivals
     give_up = time.monotonic() + allowed(seconds)
     first = 0.0 if likely else min(PATIENCE_SECONDS, seconds)
-    if arrivals.wait(expectation, first) or expectation.is_complete:
-        return expectation.seen
-    ask(expectation, min(ANSWER_SECONDS, max(give_up - time.monotonic(), PATIENCE_SECONDS)))
-    arrivals.wait(expectation, give_up - time.monotonic())
+    with parts().arrivals.place() as may_wait:
+        if may_wait:
+            watch(expectation, first, give_up)
+        else:
+            ask(expectation, PATIENCE_SECONDS)
     return expectation.seen
+
+
+def watch(expectation: Expectation, first: float, give_up: float) -> None:
+    """Waits for the event and asks now and then, first after `first` seconds, until the monotonic time `give_up`.
+
+    The event is quicker than asking, but one for an assignment that was there before never comes, and one may be missed
+    while the connection is lost.
+    """
+    pause = FIRST_PAUSE_SECONDS
+    if expectation.wait(first):
+        return
+    while True:
+        left = give_up - time.monotonic()
+        ask(expectation, min(ANSWER_SECONDS, max(left, PATIENCE_SECONDS)))
+        left = give_up - time.monotonic()
+        if expectation.wait(min(pause, left)) or left <= 0:
+            return
+        pause *= 2
 
 
 def allowed(seconds: float) -> float:

@@ -136,14 +136,15 @@ class Arrivals:
         """Whether events arrive, waiting for that up to `seconds`."""
         return self._listening.wait(seconds)
 
-    def wait(self, expectation: Expectation, seconds: float) -> bool:
-        """Whether all that is expected was seen within `seconds`; at once if too many wait already."""
-        if seconds <= 0 or not self.places.acquire(blocking=False):
-            return expectation.is_complete
+    @contextmanager
+    def place(self) -> Iterator[bool]:
+        """Whether there is a place to wait; false at once if too many wait already."""
+        has_place = self.places.acquire(blocking=False)
         try:
-            return expectation.wait(seconds)
+            yield has_place
         finally:
-            self.places.release()
+            if has_place:
+                self.places.release()
 
     def _listen_forever(self) -> None:
         delay = 0.1
