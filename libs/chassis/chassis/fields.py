@@ -16,7 +16,6 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from chassis.errors import FieldError, Invalid
 
-
 # Control characters, DEL and lone surrogates: PostgreSQL or UTF-8 can't take them, or nobody can see them.
 UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 UNWANTED_IN_A_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
