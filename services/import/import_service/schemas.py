@@ -121,7 +121,7 @@ def row_json(row: Any, assignments: list[dict[str, Any]]) -> dict[str, Any]:
         "sheet": None,
         "outcome": row.outcome,
         "applied": row.applied,
-        "user_id": str(row.user_id) if row.user_id else None,
+        "user_id": row.user_id,
         "changes": row.changes or {},
         "assignments": assignments,
         "errors": row.errors,
@@ -131,7 +131,7 @@ def row_json(row: Any, assignments: list[dict[str, Any]]) -> dict[str, Any]:
 def pair_json(row: Any) -> dict[str, Any]:
     """A pair that a row names; an id is missing while its person is yet to be created."""
     return {
-        "instructor_id": str(row.instructor_id) if row.instructor_id else None,
-        "student_id": str(row.student_id) if row.student_id else None,
+        "instructor_id": row.instructor_id,
+        "student_id": row.student_id,
         "outcome": row.outcome or row.planned,
     }

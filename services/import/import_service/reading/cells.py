@@ -51,7 +51,7 @@ def value_of(cell: str) -> str:
 def names_in(cell: str) -> list[str]:
     """The people that a list cell names, each once, in order."""
     names = (value_of(part) for part in SEPARATORS.split(value_of(cell)))
-    return list({name.casefold(): name for name in names if name}.values())
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def is_plain(text: str) -> bool:

@@ -11,6 +11,7 @@ from chassis import plumbing
 
 metadata: Final = sa.MetaData()
 MOMENT: Final = sa.DateTime(timezone=True)
+PERSON: Final = sa.Uuid(as_uuid=False)  # people only pass through here, as JSON
 
 imports = sa.Table(
     "imports",
@@ -92,7 +93,7 @@ import_rows = sa.Table(
     sa.Column("known_as", JSONB),
     sa.Column("outcome", sa.Text),
     sa.Column("applied", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("user_id", sa.Uuid),
+    sa.Column("user_id", PERSON),
     sa.Column("changes", JSONB),
     sa.Column("errors", JSONB, nullable=False),
     sa.PrimaryKeyConstraint("position", name="import_rows_pkey"),
@@ -123,8 +124,8 @@ import_pairs = sa.Table(
     sa.Column("organization_id", sa.Uuid, nullable=False),
     sa.Column("import_id", sa.Uuid, nullable=False),
     sa.Column("key", sa.Text, nullable=False),
-    sa.Column("instructor_id", sa.Uuid),
-    sa.Column("student_id", sa.Uuid),
+    sa.Column("instructor_id", PERSON),
+    sa.Column("student_id", PERSON),
     sa.Column("instructor_position", sa.BigInteger),
     sa.Column("student_position", sa.BigInteger),
     sa.Column("named_by_instructor", sa.Boolean, nullable=False),

@@ -90,10 +90,9 @@ class DuePair:
         return None
 
 
-def id_of(user_id: Any, row: Any | None) -> str | None:
+def id_of(user_id: str | None, row: Any | None) -> str | None:
     """A person's id: known when it was planned, or given since."""
-    found = user_id or (row.user_id if row is not None else None)
-    return str(found) if found else None
+    return user_id or (row.user_id if row is not None else None)
 
 
 def is_applied(row: Any | None) -> bool:

@@ -69,7 +69,7 @@ def people_in_file(uow: UnitOfWork, turn: Turn, keys: Iterable[str]) -> dict[str
 
 def file_person(row: Any) -> FilePerson:
     """A row as somebody who can be named."""
-    return FilePerson(row.position, row.line, row.role, row.outcome, own_id(row))
+    return FilePerson(row.position, row.line, row.role, row.outcome, row.user_id)
 
 
 def logins_to_ask(rows: Iterable[Any], in_file: Mapping[str, FilePerson]) -> Iterable[str]:
@@ -124,14 +124,9 @@ def problems_of_role(row: Any, column: str, people: People) -> Unresolved | None
 
 def not_themselves(row: Any, name: str, meant: Reference) -> Reference | Unresolved:
     """Nobody is their own instructor."""
-    if meant.position == row.position or (meant.user_id and meant.user_id == own_id(row)):
+    if meant.position == row.position or (meant.user_id and meant.user_id == row.user_id):
         return Unresolved("import.self_reference", f"“{name}” is the person of this row.")
     return meant
-
-
-def own_id(row: Any) -> str | None:
-    """The row's person, if they exist already."""
-    return str(row.user_id) if row.user_id else None
 
 
 def problem(turn: Turn, column: str, found: Unresolved) -> dict[str, Any]:
@@ -148,7 +143,7 @@ def pair_of(
 ) -> PairPlan:
     """The pair of a row's person and somebody in one of its lists."""
     by_student = column == "instructors"
-    own = Reference(own_id(row), row.position)
+    own = Reference(row.user_id, row.position)
     return PairPlan(
         instructor=meant if by_student else own,
         student=own if by_student else meant,
@@ -176,10 +171,10 @@ def add_ends(turn: Turn, pairs: Pairs, rows: Sequence[Any]) -> set[tuple[str, st
         (row, column)
         for row in rows
         for column in LISTS
-        if getattr(row, column) and own_id(row) is not None
+        if getattr(row, column) and row.user_id is not None
     ]
     lists = turn.assignment.partners(
-        [(f"{LISTS[column]}_id", str(own_id(row))) for row, column in asked]
+        [(f"{LISTS[column]}_id", row.user_id) for row, column in asked]
     )
     for (row, column), active in zip(asked, lists, strict=True):
         for instructor_id, student_id in active:
