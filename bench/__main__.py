@@ -78,14 +78,19 @@ def measure_all(names: Sequence[str], measured: Measured, size: Size) -> Iterato
     for name in names:
         with contextlib.closing(MEASUREMENTS[name](measured, size)) as figures:  # type: ignore[type-var]
             for figure in figures:
-                print(
-                    f"{figure.name}: p50 {figure.p50:.2f} ms, p99 {figure.p99:.2f} ms, "
-                    f"{figure.per_second:,.0f} per second"
-                    + (f", {figure.failures} FAILED" if figure.failures else "")
-                    + (f" ({figure.note})" if figure.note else ""),
-                    flush=True,
-                )
+                print(sentence(figure), flush=True)
                 yield figure
+
+
+def sentence(figure: Figure) -> str:
+    """A figure as it comes, with what the table has no room for."""
+    text = f"{figure.name}: p50 {figure.p50:.2f} ms, p99 {figure.p99:.2f} ms, {figure.per_second:,.0f} per second"
+    if figure.failures:
+        text += f", {figure.failures} FAILED"
+    if figure.processor_ms:
+        shares = ", ".join(f"{name} {ms:.2f}" for name, ms in figure.processor_ms.items())
+        text += f"\n    processor ms: {shares}"
+    return text + (f"\n    {figure.note}" if figure.note else "")
 
 
 if __name__ == "__main__":

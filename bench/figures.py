@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Figure:
     """One line of the result. Times are in milliseconds; `client_share` is of all cores, 0..1.
 
-    `processor_ms` is what one step cost all of the system's processes together, where that is known.
+    `processor_ms` is what one step cost each of the system's processes, where that is known.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Figure:
     client_share: float = 0.0
     failures: int = 0
     note: str = ""
-    processor_ms: float | None = None
+    processor_ms: dict[str, float] | None = None
 
 
 def figure(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from bench import crowd, raw, work, world
 from bench.figures import Figure, figure
 from bench.http import Connection
+from bench.processor import per_step
 from bench.rpc import Caller, actor_header
 from bench.system import Measured
 
@@ -55,7 +56,7 @@ def timed(
     after = measured.processor_seconds()
     if before is None or after is None or not found.count:
         return found
-    return replace(found, processor_ms=round((after - before) / found.count * 1000, 2))
+    return replace(found, processor_ms=per_step(before, after, found.count))
 
 
 def raw_amqp(measured: Measured, size: Size) -> Iterator[Figure]:

@@ -9,12 +9,23 @@ TICKS = os.sysconf("SC_CLK_TCK")
 PARENT, USER, SYSTEM, CHILDREN_USER, CHILDREN_SYSTEM = 1, 11, 12, 13, 14
 
 
-def used_by(run_dir: Path) -> float:
-    """Seconds of all processes of a run folder and all that they started, also of those that have ended since."""
+def used_by(run_dir: Path) -> dict[str, float]:
+    """Seconds of each process of a run folder with all that it started, also of those that have ended since."""
     stats = {pid: fields for pid, fields in map(read_stat, all_pids()) if fields}
-    roots = {int(path.read_text()) for path in run_dir.glob("*.pid")}
-    total = sum(sum(stats[pid][USER : CHILDREN_SYSTEM + 1]) for pid in family(roots, stats))
-    return total / TICKS
+    return {
+        path.stem: sum(
+            sum(stats[pid][USER : CHILDREN_SYSTEM + 1])
+            for pid in family({int(path.read_text())}, stats)
+        )
+        / TICKS
+        for path in run_dir.glob("*.pid")
+    }
+
+
+def per_step(before: dict[str, float], after: dict[str, float], steps: int) -> dict[str, float]:
+    """Milliseconds a step cost each process, the dearest first; those below a hundredth are left out."""
+    used = {name: round((after[name] - before.get(name, 0.0)) / steps * 1000, 2) for name in after}
+    return {n: ms for n, ms in sorted(used.items(), key=lambda item: -item[1]) if ms > 0}
 
 
 def all_pids() -> list[int]:

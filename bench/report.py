@@ -138,7 +138,7 @@ def cells(line: Line) -> tuple[str, ...]:
         f"{shown.p99:.2f}",
         f"{shown.per_second:,.0f}",
         f"{line.ratio:.1f}" if line.ratio is not None else "",
-        f"{shown.processor_ms:.2f}" if shown.processor_ms is not None else "",
+        f"{sum(shown.processor_ms.values()):.2f}" if shown.processor_ms else "",
         f"{shown.client_share:.0%}" if shown.client_share else "",
         line.asked,
         line.verdict,

@@ -34,8 +34,8 @@ class Measured:
     database_prefix: str = ""
     run_dir: Path | None = None
 
-    def processor_seconds(self) -> float | None:
-        """Of all its processes so far; None for a system that somebody else runs."""
+    def processor_seconds(self) -> dict[str, float] | None:
+        """Of each of its processes so far; None for a system that somebody else runs."""
         return None if self.run_dir is None else used_by(self.run_dir)
 
     def database(self, service: str) -> str:
