@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +21,8 @@ from identity_service.domain.passwords import Passwords
 from identity_service.domain.tokens import Tokens
 from identity_service.use_cases import lifecycle, organizations, people, search, sign_in, upsert
 
+M_MMAP_THRESHOLD = -3  # malloc.h
+
 
 class TokenMaker(DependencyProvider):  # type: ignore[misc]
     """The process's `Tokens`."""
@@ -34,10 +38,19 @@ class PasswordHasher(DependencyProvider):  # type: ignore[misc]
     """The process's `Passwords`, hashing in real threads, away from the event loop."""
 
     def setup(self) -> None:
-        self._passwords = replace(settings.load_passwords(Env()), offload=tpool.execute)
+        give_back_large_blocks()
+        passwords = settings.load_passwords(Env())
+        tpool.set_num_threads(passwords.at_once)
+        self._passwords = replace(passwords, offload=tpool.execute)
 
     def get_dependency(self, worker_ctx: Any) -> Passwords:
         return self._passwords
+
+
+def give_back_large_blocks() -> None:
+    """Makes glibc return each hash's 19 MB to the system instead of keeping it, once per thread, for the next."""
+    with contextlib.suppress(AttributeError, OSError):  # another C library has no such habit
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 20)
 
 
 class Service(ServiceBase):

@@ -124,7 +124,6 @@ def test_instructors_can_only_be_chosen_for_a_student(organization: Organization
         ({"email": "a\u0000@example.org"}, "/email"),
         ({"username": "has@sign"}, "/username"),
         ({"username": "has space"}, "/username"),
-        ({"first_name": "\ud800"}, "/first_name"),
         ({"first_name": "x" * 101}, "/first_name"),
         ({"last_name": ["x"]}, "/last_name"),
         ({"time_zone": "Nowhere/Town"}, "/time_zone"),
@@ -136,8 +135,6 @@ def test_instructors_can_only_be_chosen_for_a_student(organization: Organization
 def test_a_wrong_field_is_named(
     organization: Organization, fields: dict[str, Any], pointer: str
 ) -> None:
-    if "\ud800" in str(fields.get("first_name")):
-        pytest.skip("a lone surrogate can't be sent as JSON")
     with pytest.raises(Invalid) as refused:
         organization.create("student", **fields)
     assert pointers(refused.value) == [pointer]

@@ -59,7 +59,8 @@ $function$;
 
 
 -- Every word that a person is called is noted, by whatever statement it comes. In one order, so that two batches of new
--- people wait for each other rather than deadlock. A word that nobody is called any more does no harm.
+-- people wait for each other rather than deadlock. A word that nobody is called any more does no harm. E-mail addresses
+-- add none: most are made of names, and the others would make as many words as there are people.
 CREATE FUNCTION note_words() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = public, pg_temp
@@ -67,11 +68,9 @@ AS $function$
 BEGIN
     INSERT INTO name_words (organization_id, word)
     SELECT DISTINCT u.organization_id, called.word
-      FROM new_users AS u, regexp_split_to_table(u.search_text, '[^[:alpha:]]+') AS called (word)
-     WHERE length(called.word) BETWEEN 3 AND 40 AND NOT EXISTS (
-         SELECT FROM name_words AS known
-          WHERE known.organization_id = u.organization_id AND known.word = called.word
-     )
+      FROM new_users AS u,
+           regexp_split_to_table(concat_ws(' ', u.name_key, u.username_key), '[^[:alpha:]]+') AS called (word)
+     WHERE length(called.word) BETWEEN 3 AND 40
      ORDER BY 1, 2
     ON CONFLICT DO NOTHING;
     RETURN NULL;
