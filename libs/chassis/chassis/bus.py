@@ -6,7 +6,10 @@ from functools import partial
 from typing import Any
 
 import structlog
+from amqp import Message
 from nameko.messaging import QueueConsumer
+
+from chassis.connections import RECOVERABLE, corked_frame_writer, send
 
 log = structlog.get_logger()
 
@@ -38,3 +41,36 @@ class BusConsumer(QueueConsumer):
     def on_connection_error(self, exc: Exception, interval: float) -> None:
         """Called by kombu before each wait."""
         log.warning("bus.unavailable", error=type(exc).__name__, retry_in_seconds=interval)
+
+
+class RpcBusConsumer(BusConsumer):
+    """The connection for requests and their replies, which travel together with the acknowledgements.
+
+    A connection of its own: under a memory alarm the broker stops reading from connections that publish, and events
+    must still be acknowledged then.
+    """
+
+    @property
+    def connection(self) -> Any:
+        """Read by kombu at each (re)connection."""
+        connection = super().connection
+        connection.transport_options = {
+            **connection.transport_options,
+            "frame_writer": corked_frame_writer,
+        }
+        return connection
+
+    def reply_and_ack(self, request: Any, reply: Message | None, exchange: str) -> None:
+        """Sends the reply and, behind it in the same packet, the acknowledgement of the request.
+
+        On a connection that was lost meanwhile neither happens, and the request is delivered again.
+        """
+        if not request.channel.connection:
+            return
+        try:
+            with request.channel.connection.cork.held():
+                if reply is not None:
+                    send(request.channel, reply, exchange, request.properties["reply_to"])
+                request.ack()
+        except RECOVERABLE as error:
+            log.warning("bus.reply_failed", error=type(error).__name__)

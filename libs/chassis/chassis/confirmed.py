@@ -13,7 +13,7 @@ import structlog
 from amqp import Message
 from kombu import Connection
 
-from chassis.connections import abandoned, opened
+from chassis.connections import abandoned, opened, send
 
 log = structlog.get_logger()
 
@@ -83,8 +83,12 @@ class ConfirmedPublisher:
             message_id=outgoing.message_id,
             application_headers=outgoing.headers,
         )
-        self._channel.basic_publish(
-            message, outgoing.exchange, outgoing.routing_key, mandatory=outgoing.mandatory
+        send(
+            self._channel,
+            message,
+            outgoing.exchange,
+            outgoing.routing_key,
+            mandatory=outgoing.mandatory,
         )
 
     def _await_confirms(self) -> None:

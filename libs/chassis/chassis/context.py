@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -147,11 +148,11 @@ def from_headers(
     """The context that `to_headers` wrote. Raises ValueError on headers that make no sense."""
     deadline_ms = headers.get("nameko.deadline")
     deadline = deadline_ms / 1000 if deadline_ms is not None else time.time() + default_seconds
-    context = CallContext(deadline=deadline)
-    if request_id := headers.get("nameko.request_id"):
-        context.request_id = str(request_id)
-    if traceparent := headers.get("nameko.traceparent"):
-        context.traceparent = str(traceparent)
+    context = CallContext(
+        deadline=deadline,
+        request_id=str(headers.get("nameko.request_id") or uuid.uuid4().hex),
+        traceparent=str(headers.get("nameko.traceparent") or new_traceparent()),
+    )
     if actor := headers.get("nameko.actor"):
         context.actor = load_actor(actor)
     if operation_id := headers.get("nameko.operation_id"):
@@ -159,6 +160,7 @@ def from_headers(
     return context
 
 
+@lru_cache(maxsize=1024)
 def dump_actor(actor: Actor) -> str:
     """The actor as a header value."""
     return json.dumps(
@@ -170,6 +172,7 @@ def dump_actor(actor: Actor) -> str:
     )
 
 
+@lru_cache(maxsize=1024)
 def load_actor(text: str) -> Actor:
     """The actor that `dump_actor` wrote; ValueError if it can't be one."""
     try:

@@ -10,7 +10,7 @@ import structlog
 from amqp import Message
 from kombu import Connection
 
-from chassis.connections import RECOVERABLE, abandoned, opened
+from chassis.connections import RECOVERABLE, abandoned, opened, send
 
 log = structlog.get_logger()
 
@@ -46,7 +46,7 @@ class DirectPublisher:
             # No heartbeat: nobody reads this connection between publishes.
             self._connection = opened(self._url)
             self._channel = self._connection.channel()
-        self._channel.basic_publish(message, exchange, routing_key)
+        send(self._channel, message, exchange, routing_key)
         return True
 
     def _still_stands(self, connection: Connection) -> bool:

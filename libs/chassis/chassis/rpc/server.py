@@ -2,7 +2,7 @@
 
 - A request past its deadline is dropped: its caller is gone.
 - A message that can't be read is set aside in the dead letters instead of killing the service.
-- Replies are transient and unconfirmed, over one connection per process (a lost reply is a timeout to the caller).
+- Replies are transient, unconfirmed, and share a packet with the request's acknowledgement.
 - Arguments travel by keyword; the call context is bound around the method; two transactions that met are run again.
 """
 
@@ -23,7 +23,7 @@ from nameko.rpc import Rpc as NamekoRpc
 from nameko.rpc import RpcConsumer
 
 from chassis import context, metrics
-from chassis.bus import BusConsumer
+from chassis.bus import RpcBusConsumer
 from chassis.contention import run_again_on_contention
 from chassis.direct import DirectPublisher
 from chassis.errors import NotFound, ServiceError
@@ -34,30 +34,16 @@ log = structlog.get_logger()
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-class Replies(SharedExtension):
-    """The process's connection for replies."""
+class SetAside(SharedExtension):
+    """Keeps messages that are no requests for an operator."""
 
     def setup(self) -> None:
         """Called by Nameko."""
         self._publisher = DirectPublisher(self.container.config["AMQP_URI"])
 
-    def send(self, request: Any, body: bytes) -> None:
-        """Replies to `request`, if it asked for that. A reply that can't be sent is the caller's timeout."""
-        properties = request.properties
-        if "reply_to" not in properties:
-            return
-        reply = Message(
-            body,
-            content_type=wire.CONTENT_TYPE,
-            content_encoding="utf-8",
-            delivery_mode=1,
-            correlation_id=properties.get("correlation_id", ""),
-        )
-        self._publisher.publish(reply, wire.EXCHANGE, properties["reply_to"])
-
-    def set_aside(self, request: Any, service: str, reason: str) -> None:
-        """Keeps an unreadable message for an operator."""
-        kept = Message(request.body, application_headers={REASON_HEADER: reason})
+    def keep(self, message: Any, service: str, reason: str) -> None:
+        """Puts a copy into the service's dead letters."""
+        kept = Message(message.body, application_headers={REASON_HEADER: reason})
         self._publisher.publish(kept, dead_letter_exchange(service).name, "rpc-" + service)
 
     def stop(self) -> None:
@@ -68,8 +54,8 @@ class Replies(SharedExtension):
 class Requests(RpcConsumer):
     """Reads the service's RPC queue and finds the method."""
 
-    queue_consumer = BusConsumer()
-    replies = Replies()
+    queue_consumer = RpcBusConsumer()
+    unreadable = SetAside()
 
     @property
     def prefetch(self) -> int:
@@ -94,7 +80,7 @@ class Requests(RpcConsumer):
                 provider.accept(message)
         except wire.UnreadableRequest as error:
             log.error("rpc.unreadable", routing_key=routing_key, error=str(error))
-            self.replies.set_aside(message, self.container.service_name, str(error))
+            self.unreadable.keep(message, self.container.service_name, str(error))
             self.queue_consumer.ack_message(message)
         except ServiceError as error:
             self.finish(message, wire.encode_error(error))
@@ -107,8 +93,20 @@ class Requests(RpcConsumer):
 
     def finish(self, message: Any, body: bytes) -> None:
         """Replies, then acknowledges: a crash between the two means a second delivery, never none."""
-        self.replies.send(message, body)
-        self.queue_consumer.ack_message(message)
+        self.queue_consumer.reply_and_ack(message, reply_to(message, body), wire.EXCHANGE)
+
+
+def reply_to(request: Any, body: bytes) -> Message | None:
+    """The reply, if the request asked for one. Transient: one that gets lost is a timeout to its caller."""
+    if "reply_to" not in request.properties:
+        return None
+    return Message(
+        body,
+        content_type=wire.CONTENT_TYPE,
+        content_encoding="utf-8",
+        delivery_mode=1,
+        correlation_id=request.properties.get("correlation_id", ""),
+    )
 
 
 class Rpc(NamekoRpc):
