@@ -47,6 +47,9 @@ def settle(expectation: Expectation, *, likely: bool, seconds: float) -> Mapping
     """
     give_up = time.monotonic() + allowed(seconds)
     first = 0.0 if likely else min(PATIENCE_SECONDS, seconds)
+    parts().arrivals.registry.recall(expectation)
+    if expectation.is_complete:
+        return expectation.seen
     with parts().arrivals.place() as may_wait:
         if may_wait:
             watch(expectation, first, give_up)
@@ -86,7 +89,7 @@ def ask(expectation: Expectation, seconds: float) -> None:
     missing = [pair for pair in expectation.pairs if pair not in expectation.seen]
     for pair, decision in zip(missing, decisions(missing, seconds), strict=False):
         if decision["allowed"] and decision["assignment_id"]:
-            expectation.see(pair, decision["assignment_id"])
+            parts().arrivals.registry.learn(pair, decision["assignment_id"])
 
 
 def decisions(pairs: list[Pair], seconds: float) -> Iterable[dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""Hears that assignments were made, and lets a request wait for those of its pairs.
+"""Hears that assignments were made or ended, and lets a request wait for those of its pairs.
 
-One thread per process reads `assignment_created` from a queue of its own. Nothing here is a promise: an event that was
-missed (a lost connection) only means that the request asks the assignment service, or answers `pending`.
+One thread per process reads the assignment service's events from a queue of its own. Nothing here is a promise: an event
+that was missed (a lost connection) only means that the request asks the assignment service, or answers `pending`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -21,7 +22,12 @@ from chassis.events import Event, UnreadableEvent, decode
 
 log = structlog.get_logger()
 
-EVENT = "assignment_created"
+CREATED = "assignment_created"
+ENDED = "assignment_ended"
+
+
+# Pairs whose assignment is remembered, so that booking them again need not wait or ask.
+REMEMBERED = 20_000
 
 
 class Pair(NamedTuple):
@@ -59,11 +65,12 @@ class Expectation:
 
 
 class Registry:
-    """Who waits for which pair. Thread-safe."""
+    """Who waits for which pair, and which pairs are known to be assigned. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[Pair, list[Expectation]] = {}
+        self._known: OrderedDict[Pair, str] = OrderedDict()
 
     @contextmanager
     def expecting(self, pairs: Iterable[Pair]) -> Iterator[Expectation]:
@@ -85,22 +92,49 @@ class Registry:
             if not waiting:
                 del self._waiting[pair]
 
-    def is_idle(self) -> bool:
-        """Whether nobody waits."""
-        return not self._waiting
-
     def tell(self, event: Event) -> None:
-        """Tells everyone who waits for one of the event's assignments."""
+        """Tells everyone who waits for one of the event's assignments; remembers, or forgets, what it says."""
         organization = str(event.organization_id)
+        for assignment in event.data["assignments"]:
+            pair = Pair(organization, assignment["instructor_id"], assignment["student_id"])
+            if event.name == ENDED:
+                self.forget(pair, assignment["id"])
+            else:
+                self.learn(pair, assignment["id"])
+
+    def learn(self, pair: Pair, assignment_id: str) -> None:
+        """`pair` is assigned."""
         with self._lock:
-            for assignment in event.data["assignments"]:
-                pair = Pair(organization, assignment["instructor_id"], assignment["student_id"])
-                for expectation in self._waiting.get(pair, ()):
-                    expectation.see(pair, assignment["id"])
+            for expectation in self._waiting.get(pair, ()):
+                expectation.see(pair, assignment_id)
+            self._known[pair] = assignment_id
+            self._known.move_to_end(pair)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+
+    def forget(self, pair: Pair, assignment_id: str | None = None) -> None:
+        """`pair` is not assigned any more; with an id, only if that is the assignment it is known for."""
+        with self._lock:
+            if assignment_id in (None, self._known.get(pair)):
+                self._known.pop(pair, None)
+
+    def forget_all(self) -> None:
+        """Events may have been missed."""
+        with self._lock:
+            self._known.clear()
+
+    def recall(self, expectation: Expectation) -> None:
+        """Tells `expectation` of the pairs that were assigned already, as far as it is known here.
+
+        Good enough to say so in the answer to a booking, which assigns the pair in any case; never to allow anything.
+        """
+        with self._lock:
+            for pair in expectation.pairs & self._known.keys():
+                expectation.see(pair, self._known[pair])
 
 
 class Arrivals:
-    """The process's ear for `assignment_created`. `start` is idempotent and must come after a fork."""
+    """The process's ear for assignments. `start` is idempotent and must come after a fork."""
 
     def __init__(self, amqp_url: str, *, at_once: int) -> None:
         self.registry = Registry()
@@ -157,6 +191,7 @@ class Arrivals:
             except Exception:
                 log.exception("arrivals.failed")
             self._listening.clear()
+            self.registry.forget_all()
             delay = 0.1 if time.monotonic() - started > 5 else min(delay * 2, 2.0)
             self._closing.wait(delay)
 
@@ -180,12 +215,11 @@ class Arrivals:
         # The assignment service may never have been started yet.
         exchange(channel).declare()
         queue: str = channel.queue_declare("", exclusive=True, auto_delete=True).queue
-        channel.queue_bind(queue, exchange.name, EVENT)
+        for name in (CREATED, ENDED):
+            channel.queue_bind(queue, exchange.name, name)
         return queue
 
     def _on_message(self, message: Any) -> None:
-        if self.registry.is_idle():
-            return
         try:
             self.registry.tell(decode(message.body))
         except (UnreadableEvent, KeyError, TypeError) as error:

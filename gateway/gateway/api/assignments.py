@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -11,9 +12,11 @@ from chassis.errors import Invalid
 from gateway import answers, counterparts, rpc
 from gateway.declarations import Answer
 from gateway.pages import PageQuery
+from gateway.parts import parts
 from gateway.reading import JsonBody
 from gateway.routes import Routes
 from gateway.schemas import assignments as schemas
+from gateway.waiting import Pair
 
 routes = Routes("assignments", "Which instructor works with which student")
 
@@ -45,6 +48,7 @@ def end(student_id: str, instructor_id: str, query: dict[str, Any]) -> Response:
     # Counted first: if booking does not answer, nothing is changed.
     count: int = rpc.call("booking", "count_future_sessions", **pair)["count"]
     done = rpc.change("assignment", "end_assignment", future_sessions=choice, **pair)
+    forget([done["ended"]])
     cancelled = cancel_sessions(pair, count) if choice == "cancel" else 0
     kept = count if choice == "keep" else 0
     future_sessions = {"kept": kept, "cancelled": cancelled}
@@ -71,7 +75,16 @@ def assign_or_end_many(body: dict[str, Any]) -> Response:
     if method is None:
         raise Invalid.field("/operation", "Must be one of: assign, end.")
     done = rpc.change("assignment", method, pairs=body["pairs"])
+    forget(result for result in done["results"] if result["outcome"] == "ended")
     return answers.json({"results": done["results"]})
+
+
+def forget(ended: Iterable[dict[str, Any]]) -> None:
+    """The next booking of these pairs makes a new assignment; the event that says so to others comes a moment later."""
+    organization = str(current_actor().organization_id)
+    for one in ended:
+        pair = Pair(organization, one["instructor_id"], one["student_id"])
+        parts().arrivals.registry.forget(pair)
 
 
 @routes.get(

@@ -16,7 +16,9 @@ def pair(organization_id: uuid.UUID = ORGANIZATION) -> Pair:
     return Pair(str(organization_id), str(uuid.uuid4()), str(uuid.uuid4()))
 
 
-def event(*pairs: Pair, organization_id: uuid.UUID = ORGANIZATION) -> Event:
+def event(
+    *pairs: Pair, organization_id: uuid.UUID = ORGANIZATION, name: str = "assignment_created"
+) -> Event:
     assignments = [
         {
             "id": f"id of {p.student_id}",
@@ -28,7 +30,7 @@ def event(*pairs: Pair, organization_id: uuid.UUID = ORGANIZATION) -> Event:
     return Event(
         id=uuid.uuid4(),
         source="assignment",
-        name="assignment_created",
+        name=name,
         time=datetime.now(UTC),
         subject="x",
         organization_id=organization_id,
@@ -69,17 +71,46 @@ def test_the_same_ids_in_another_organization_say_nothing() -> None:
         assert not expectation.wait(0)
 
 
-def test_nothing_is_kept_when_nobody_waits_any_more() -> None:
+def test_nobody_is_kept_who_does_not_wait_any_more() -> None:
     registry, wanted = Registry(), pair()
     with registry.expecting([wanted, pair()]), registry.expecting([wanted]):
-        assert not registry.is_idle()
-    assert registry.is_idle()
+        assert registry._waiting
+    assert not registry._waiting
+
+
+def recalled(registry: Registry, wanted: Pair) -> str | None:
+    with registry.expecting([wanted]) as expectation:
+        registry.recall(expectation)
+        return expectation.seen.get(wanted)
+
+
+def test_an_assignment_is_remembered_until_it_ends() -> None:
+    registry, wanted = Registry(), pair()
     registry.tell(event(wanted))
+    assert recalled(registry, wanted) == f"id of {wanted.student_id}"
+    registry.tell(event(wanted, name="assignment_ended"))
+    assert recalled(registry, wanted) is None
 
 
-def test_waiting_for_nothing_is_over_at_once() -> None:
-    with Registry().expecting([]) as expectation:
-        assert expectation.wait(0)
+def test_the_end_of_an_earlier_assignment_does_not_make_a_later_one_forgotten() -> None:
+    registry, wanted = Registry(), pair()
+    registry.learn(wanted, "the later one")
+    registry.tell(event(wanted, name="assignment_ended"))
+    assert recalled(registry, wanted) == "the later one"
+
+
+def test_an_assignment_ended_through_this_process_is_forgotten_at_once() -> None:
+    registry, wanted = Registry(), pair()
+    registry.learn(wanted, "any")
+    registry.forget(wanted)
+    assert recalled(registry, wanted) is None
+
+
+def test_nothing_is_remembered_over_a_lost_connection() -> None:
+    registry, wanted = Registry(), pair()
+    registry.tell(event(wanted))
+    registry.forget_all()
+    assert recalled(registry, wanted) is None
 
 
 def test_a_waiting_thread_is_woken() -> None:
