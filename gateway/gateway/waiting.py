@@ -1,7 +1,7 @@
 """Hears that assignments were made or ended, and lets a request wait for those of its pairs.
 
-One thread per process reads the assignment service's events from a queue of its own. Nothing here is a promise: an event
-that was missed (a lost connection) only means that the request asks the assignment service, or answers `pending`.
+One thread per process reads the assignment service's events from a queue of its own. Nothing here is a promise: an
+event that was missed (a lost connection) only means that the request asks the assignment service, or answers `pending`.
 """
 
 from __future__ import annotations
