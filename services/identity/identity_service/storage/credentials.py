@@ -28,11 +28,11 @@ MOST_ORGANIZATIONS = 10
 
 VERIFY = Prepared(
     "verify_token",
-    ["bytea"],
+    {"digest": "bytea"},
     """
     SELECT u.id, u.organization_id, u.roles, t.expires_at
       FROM access_tokens AS t JOIN users AS u ON u.organization_id = t.organization_id AND u.id = t.user_id
-     WHERE t.digest = $1 AND t.expires_at > now() AND u.status = 'active'
+     WHERE t.digest = :digest AND t.expires_at > now() AND u.status = 'active'
     """,
 )
 
@@ -99,7 +99,7 @@ class Login:
 
 def verified(database: Database, token: str) -> tuple[Any, ...] | None:
     """Whose an access token is now (user, organization, roles, its end), in one round trip; None if nobody's."""
-    rows = database.read(SYSTEM, VERIFY, [digest_of(token)])
+    rows = database.read(SYSTEM, VERIFY, {"digest": digest_of(token)})
     return rows[0] if rows else None
 
 

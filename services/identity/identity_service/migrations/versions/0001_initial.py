@@ -159,25 +159,29 @@ def create_user_indexes() -> None:
             ["organization_id", "external_key", "id"],
             "external_key IS NOT NULL",
         ),
-        ("users_staff_by_sort_key", ["organization_id", "sort_key", "id"], STAFF),
-        ("users_staff_by_name_key", ["organization_id", "name_key", "id"], STAFF),
-        ("users_managers", ["organization_id", "id"], MANAGERS),
+        *(
+            (f"users_staff_by_{key}", ["organization_id", key, "id"], STAFF)
+            for key in ("sort_key", "name_key", "email", "username_key", "external_key")
+        ),
+        ("users_managers", ["organization_id", "sort_key", "id"], MANAGERS),
     ):
         op.create_index(name, "users", columns, postgresql_where=where and sa.text(where))
-    op.create_index(
-        "users_search",
-        "users",
-        ["organization_id", "search_text"],
-        postgresql_using="gin",
-        postgresql_ops={"search_text": "gin_trgm_ops"},
-    )
+    for name, where in (("users_search", None), ("users_staff_search", STAFF)):
+        op.create_index(
+            name,
+            "users",
+            ["organization_id", "search_text"],
+            postgresql_using="gin",
+            postgresql_ops={"search_text": "gin_trgm_ops"},
+            postgresql_where=where and sa.text(where),
+        )
 
 
 def create_name_words() -> None:
     op.create_table(
         "name_words",
         sa.Column("organization_id", sa.Uuid, primary_key=True),
-        sa.Column("word", sa.Text, primary_key=True),
+        sa.Column("word", sa.Text(collation="C"), primary_key=True),
     )
     op.create_index(
         "name_words_near",
