@@ -6,7 +6,7 @@ organization by row level security.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -101,7 +101,7 @@ class Database:
             return connection.exec_driver_sql(f"{scope_statement(scope)}; {sql}", parameters).all()
 
     def read(
-        self, scope: Scope, statement: Prepared, parameters: Sequence[Any]
+        self, scope: Scope, statement: Prepared, parameters: Mapping[str, Any]
     ) -> list[tuple[Any, ...]]:
         """As `one_shot`, for a statement that is worth preparing on each connection: a third of its cost."""
         with translated_errors():

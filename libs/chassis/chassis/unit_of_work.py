@@ -7,7 +7,7 @@ sent in front of the first statement, events, operation and COMMIT together as t
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from chassis import context, plumbing
 from chassis.context import Operation
 from chassis.errors import Conflict, Invalid
 from chassis.events import Event
+from chassis.prepared import Prepared, run_in
 from chassis.scope import Scope, System, scope_statement
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class UnitOfWork:
     def execute(self, statement: Any, parameters: Any = None) -> Result[Any]:
         """Runs a SQLAlchemy Core statement."""
         return self.connection.execute(statement, parameters)
+
+    def run(self, statement: Prepared, parameters: Mapping[str, Any]) -> CursorResult[Any]:
+        """Runs a statement that is worth planning once per connection."""
+        return run_in(self.connection, statement, parameters)
 
     def rows_of(self, statement: Any, parameters: Any = None) -> CursorResult[Any]:
         """As `execute`, typed for statements whose `rowcount` matters."""

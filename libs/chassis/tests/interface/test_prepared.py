@@ -17,12 +17,12 @@ from chassis.prepared import Prepared
 
 SCOPE = Prepared(
     "scope_and_echo",
-    ("text",),
-    "SELECT nullif(current_setting('app.organization_id', true), ''), $1, current_setting('enable_seqscan')",
+    {"word": "text"},
+    "SELECT nullif(current_setting('app.organization_id', true), ''), :word, current_setting('enable_seqscan')",
 )
-SLOW = Prepared("slow", ("float8",), "SELECT 1 FROM pg_sleep($1)")
-BROKEN = Prepared("broken", (), "SELECT 1 / 0")
-PERCENT = Prepared("percent", ("text",), "SELECT $1 LIKE 'a%'")
+SLOW = Prepared("slow", {"seconds": "float8"}, "SELECT 1 FROM pg_sleep(:seconds)")
+BROKEN = Prepared("broken", {}, "SELECT 1 / 0")
+PERCENT = Prepared("percent", {"word": "text"}, "SELECT :word LIKE 'a%'")
 
 
 @pytest.fixture
@@ -47,40 +47,42 @@ def end_connections_of(database: Database) -> None:
 def test_a_read_is_confined_to_its_scope_and_leaves_no_trace(database: Database) -> None:
     organization = uuid.uuid4()
     for word in ("a", "b"):
-        assert database.read(organization, SCOPE, [word]) == [(str(organization), word, "off")]
-    assert database.read(SYSTEM, SCOPE, ["c"])[0][0] is None
+        assert database.read(organization, SCOPE, {"word": word}) == [
+            (str(organization), word, "off")
+        ]
+    assert database.read(SYSTEM, SCOPE, {"word": "c"})[0][0] is None
     left = database.one_shot(SYSTEM, "SELECT current_setting('enable_seqscan')", {})
     assert left[0][0] == "on"
 
 
 def test_a_dead_connection_is_replaced(database: Database) -> None:
-    database.read(SYSTEM, SCOPE, ["a"])
+    database.read(SYSTEM, SCOPE, {"word": "a"})
     end_connections_of(database)
-    assert database.read(SYSTEM, SCOPE, ["b"])[0][1] == "b"
+    assert database.read(SYSTEM, SCOPE, {"word": "b"})[0][1] == "b"
 
 
 def test_a_failed_read_fails_alone(database: Database) -> None:
     for _ in range(2):
         with pytest.raises(Exception, match="division by zero"):
-            database.read(SYSTEM, BROKEN, [])
-        assert database.read(SYSTEM, SCOPE, ["a"])[0][1] == "a"
+            database.read(SYSTEM, BROKEN, {})
+        assert database.read(SYSTEM, SCOPE, {"word": "a"})[0][1] == "a"
 
 
 def test_a_read_that_takes_too_long_is_unavailable_and_forgotten(database: Database) -> None:
-    assert database.read(SYSTEM, SLOW, [0]) == [(1,)]
+    assert database.read(SYSTEM, SLOW, {"seconds": 0}) == [(1,)]
     with pytest.raises(Unavailable, match=r"database\.timeout"):
-        database.read(SYSTEM, SLOW, [30])
-    assert database.read(SYSTEM, SLOW, [0]) == [(1,)]
+        database.read(SYSTEM, SLOW, {"seconds": 30})
+    assert database.read(SYSTEM, SLOW, {"seconds": 0}) == [(1,)]
 
 
 def test_a_server_that_is_away_is_unavailable() -> None:
     database = Database("postgresql+psycopg2://nobody:x@127.0.0.1:1/nothing", service="test")
     with pytest.raises(Unavailable, match=r"database\.unavailable"):
-        database.read(SYSTEM, SCOPE, ["a"])
+        database.read(SYSTEM, SCOPE, {"word": "a"})
 
 
 def test_percent_signs_are_the_statements_own(database: Database) -> None:
-    assert database.read(SYSTEM, PERCENT, ["abc"]) == [(True,)]
+    assert database.read(SYSTEM, PERCENT, {"word": "abc"}) == [(True,)]
 
 
 def test_a_plan_is_made_anew_after_a_while(
@@ -89,7 +91,7 @@ def test_a_plan_is_made_anew_after_a_while(
     prepared_at = "SELECT prepare_time FROM pg_prepared_statements WHERE name = 'scope_and_echo'"
 
     def planned() -> object:
-        database.read(SYSTEM, SCOPE, ["a"])
+        database.read(SYSTEM, SCOPE, {"word": "a"})
         return database.one_shot(SYSTEM, prepared_at, {})[0][0]
 
     first = planned()

@@ -36,8 +36,10 @@ PAIR_STATE: Final = """
 
 STATE_OF_PAIR: Final = Prepared(
     "state_of_pair",
-    ("uuid", "uuid", "uuid"),
-    PAIR_STATE.format(pairs="(VALUES ($2, $3, 1))", organization="$1"),
+    {"organization_id": "uuid", "instructor_id": "uuid", "student_id": "uuid"},
+    PAIR_STATE.format(
+        pairs="(VALUES (:instructor_id, :student_id, 1))", organization=":organization_id"
+    ),
 )
 
 STATES_OF_PAIRS: Final = (
@@ -51,7 +53,11 @@ STATES_OF_PAIRS: Final = (
 
 def state_of(database: Database, organization_id: uuid.UUID, pair: Pair) -> PairState:
     """The state of one pair."""
-    ids = str(organization_id), str(pair.instructor_id), str(pair.student_id)
+    ids = {
+        "organization_id": str(organization_id),
+        "instructor_id": str(pair.instructor_id),
+        "student_id": str(pair.student_id),
+    }
     rows = database.read(organization_id, STATE_OF_PAIR, ids)
     return PairState(*rows[0])
 

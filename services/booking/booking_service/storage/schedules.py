@@ -17,11 +17,11 @@ from sqlalchemy.exc import IntegrityError
 
 from booking_service.domain import MAX_MINUTES, Facts, Organization, Participant, Session
 from booking_service.errors import SessionConflict
-from booking_service.storage.prepared import Prepared
 from booking_service.storage.sessions import SESSION_COLUMNS
 from booking_service.storage.tables import sessions
 from chassis.database import UnitOfWork, constraint_of
 from chassis.fields import rfc3339
+from chassis.prepared import Prepared
 
 EXCLUSION_CONSTRAINTS: Final = frozenset({"sessions_instructor_free", "sessions_student_free"})
 
@@ -133,8 +133,8 @@ def lock_pair_and_read_facts(
     first, second = sorted(
         f"schedule:{organization_id}:{person}" for person in (instructor_id, student_id)
     )
-    row = READ_FACTS.run(
-        uow,
+    row = uow.run(
+        READ_FACTS,
         {
             "first": first,
             "second": second,
@@ -162,7 +162,7 @@ def insert_session(uow: UnitOfWork, session: Session) -> bool:
     Needs the pair's locks. Returns whether an administrator had booked a session for this pair before.
     """
     with exclusions_as_conflicts():
-        rows = INSERT_UNLESS_CLASHING.run(uow, _values(uow, session, ROW_TYPES)).all()
+        rows = uow.run(INSERT_UNLESS_CLASHING, _values(uow, session, ROW_TYPES)).all()
     conflicts = [row for row in rows if row.id is not None]
     if conflicts:
         raise SessionConflict([_conflict(row) for row in conflicts])
@@ -171,7 +171,7 @@ def insert_session(uow: UnitOfWork, session: Session) -> bool:
 
 def require_free(uow: UnitOfWork, session: Session) -> None:
     """SessionConflict if another session is in the way of this one. Needs the pair's locks."""
-    conflicts = FIND_CLASHES.run(uow, _values(uow, session, SLOT_TYPES)).all()
+    conflicts = uow.run(FIND_CLASHES, _values(uow, session, SLOT_TYPES)).all()
     if conflicts:
         raise SessionConflict([_conflict(row) for row in conflicts])
 
