@@ -24,7 +24,7 @@ from identity_service.use_cases import lifecycle, organizations, people, search,
 M_MMAP_THRESHOLD = -3  # malloc.h
 
 
-class TokenMaker(DependencyProvider):  # type: ignore[misc]
+class TokenMaker(DependencyProvider):
     """The process's `Tokens`."""
 
     def setup(self) -> None:
@@ -34,7 +34,7 @@ class TokenMaker(DependencyProvider):  # type: ignore[misc]
         return self._tokens
 
 
-class PasswordHasher(DependencyProvider):  # type: ignore[misc]
+class PasswordHasher(DependencyProvider):
     """The process's `Passwords`, hashing in real threads, away from the event loop."""
 
     def setup(self) -> None:
