@@ -69,7 +69,7 @@ class Assignment:
                 self._neighbours, "assignment", "authorize_many", pairs=list(map(pair_json, part))
             )
             decided = zip(part, answer["results"], strict=True)
-            found.update(pair for pair, decision in decided if decision["allowed"])
+            found.update(pair for pair, decision in decided if is_active(decision))
         return found
 
     def assign(self, pairs: Sequence[Ids], operation_id: uuid.UUID) -> list[str]:
@@ -138,6 +138,11 @@ def patiently(neighbours: RpcClient, service: str, method: str, **arguments: Any
         if error.code != "idempotency.in_progress":
             raise
         raise Unavailable(error.code, error.detail) from error
+
+
+def is_active(decision: Mapping[str, Any]) -> bool:
+    """Whether the pair is assigned, be it that one of the two is archived just now."""
+    return bool(decision["allowed"] or decision["assignment_id"])
 
 
 def pair_json(pair: Ids) -> dict[str, str]:

@@ -122,7 +122,7 @@ def row_json(row: Any, assignments: list[dict[str, Any]]) -> dict[str, Any]:
         "outcome": row.outcome,
         "applied": row.applied,
         "user_id": row.user_id,
-        "changes": row.changes or {},
+        "changes": row.changes or [],
         "assignments": assignments,
         "errors": row.errors,
     }

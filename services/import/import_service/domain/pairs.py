@@ -88,6 +88,7 @@ FAILURES = {
     "unknown_instructor": "The pair was not assigned: the instructor is none any more.",
     "unknown_student": "The pair was not assigned: the student is none any more.",
     "archived_person": "The pair was not assigned: one of the two is archived.",
+    "same_person": "The pair was not assigned: both are the same person.",
     "not_created": "The pair was not assigned: one of the two could not be created.",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
+from unicodedata import normalize
 
 from import_service.reading.cells import ROLES, is_plain, names_in, value_of
 from import_service.reading.columns import KEY_FIELDS, Column, is_secret
@@ -111,8 +112,12 @@ def keys_of(person: dict[str, str]) -> Iterator[str]:
 
 
 def key(field: str, value: str) -> str:
-    """One key. Case makes no difference in e-mails and usernames; in external ids it may."""
-    return f"{field}:{value if field == 'external_id' else value.casefold()}"
+    """One key, equal for values that identity takes for the same."""
+    if field == "email":
+        value = normalize("NFKC", value).lower()
+    elif field == "username":
+        value = normalize("NFKC", normalize("NFKC", value).casefold())
+    return f"{field}:{value}"
 
 
 def reference_keys(name: str) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ class People:
     def outcome(self, organization_id: uuid.UUID, person: Person) -> Person:
         if (zone := person.get("time_zone")) and "/" not in zone:
             error = {"pointer": "/time_zone", "code": "request.invalid", "detail": "Not a zone."}
-            return {"outcome": "invalid", "user_id": None, "changes": {}, "errors": [error]}
+            return {"outcome": "invalid", "user_id": None, "changes": [], "errors": [error]}
         user = next(
             (
                 found
@@ -125,14 +125,14 @@ class People:
                 for f in missing
             ]
             outcome = "invalid" if errors else "create"
-            return {"outcome": outcome, "user_id": None, "changes": {}, "errors": errors}
+            return {"outcome": outcome, "user_id": None, "changes": [], "errors": errors}
         changes = {
             key: value for key, value in person.items() if key != "roles" and user[key] != value
         }
         if not set(person.get("roles", [])) <= set(user["roles"]):
             changes["roles"] = person["roles"]
         outcome = "update" if changes else "unchanged"
-        return {"outcome": outcome, "user_id": user["id"], "changes": changes, "errors": []}
+        return {"outcome": outcome, "user_id": user["id"], "changes": [*changes], "errors": []}
 
     def resolve_people(self, kwargs: dict[str, Any], call: CallContext) -> Any:
         assert call.actor is not None
@@ -219,7 +219,7 @@ class Pairs:
         assert 1 <= len(kwargs["pairs"]) <= 1000
         active = self.of(call.actor.organization_id)
         asked = [(pair["instructor_id"], pair["student_id"]) for pair in kwargs["pairs"]]
-        return {"results": [{"allowed": pair in active, "reason": ""} for pair in asked]}
+        return {"results": [{"allowed": pair in active, "assignment_id": None} for pair in asked]}
 
     def list_assignments(self, kwargs: dict[str, Any], call: CallContext) -> Any:
         assert call.actor is not None
