@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from psycopg2 import errorcodes
 from sqlalchemy import event as sa_event
@@ -50,6 +51,8 @@ class Database:
             url,
             # Transactions begin and end in the text of our own statements: see UnitOfWork.
             isolation_level="AUTOCOMMIT",
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
             hide_parameters=True,  # names and messages of people must not get into logs with an error
             pool_size=connections,
             max_overflow=4,
