@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from chassis.fields import StrictInteger, StrictSchema, Text
+from chassis.fields import StrictBoolean, StrictInteger, StrictSchema, Text
 from gateway.pages import PageQuery
 from gateway.schemas.fields import ROLES, Shape, identifier, moment, roles, word, zone
 
@@ -94,6 +94,11 @@ class NewUser(Name):
         identifier(),
         validate=validate.Length(max=200),
         metadata={"description": "An instructor's students, assigned at once."},
+    )
+    send_invitation = StrictBoolean(
+        metadata={
+            "description": "Accepted, but nothing is mailed yet: who has no password stays `invited`."
+        }
     )
 
 
