@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from assignment_service.domain import Origin, Pair, Participant
-from assignment_service.storage.states import arrays_of
+from assignment_service.storage.states import ORGANIZATION, arrays_of
 from assignment_service.storage.tables import assignments
 from chassis.database import UnitOfWork
 
@@ -22,18 +22,18 @@ WANTED: Final = (
     "AS wanted(instructor_id, student_id)"
 )
 
-# One lookup per pair, LATERAL with a LIMIT: see storage.states.
+# One lookup per pair, LATERAL with a LIMIT, in an organization the planner doesn't know: see storage.states.
 ACTIVE: Final = f"""
     SELECT {COLUMNS} FROM assignments
-     WHERE assignments.organization_id = %(organization_id)s
+     WHERE assignments.organization_id = {ORGANIZATION}
        AND assignments.instructor_id = wanted.instructor_id
        AND assignments.student_id = wanted.student_id AND assignments.ended_at IS NULL LIMIT 1
 """  # noqa: S608 - our own words
 
 # OFFSET keeps it a lookup per pair instead of a join, coalesce keeps it to the indexes of pairs.
-ENDED_SINCE: Final = """
+ENDED_SINCE: Final = f"""
     EXISTS (SELECT FROM assignments ended
-             WHERE ended.organization_id = %(organization_id)s
+             WHERE ended.organization_id = {ORGANIZATION}
                AND ended.instructor_id = wanted.instructor_id AND ended.student_id = wanted.student_id
                AND coalesce(ended.ended_at, '-infinity') > %(assigned_at)s OFFSET 0)
 """
@@ -74,7 +74,7 @@ END: Final = f"""
     )
     UPDATE assignments
        SET ended_at = greatest(%(ended_at)s::timestamptz, assigned_at), ended_by = %(ended_by)s
-     WHERE assignments.organization_id = %(organization_id)s
+     WHERE assignments.organization_id = {ORGANIZATION}
        AND assignments.id = ANY(ARRAY(SELECT id FROM active))
     RETURNING {COLUMNS}
 """  # noqa: S608 - our own words

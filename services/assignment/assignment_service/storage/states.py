@@ -12,6 +12,10 @@ from chassis.prepared import Prepared
 
 # Each lookup is a LATERAL of its own with a LIMIT, which the planner can't merge into a join: on tables without
 # statistics yet (a first upload) it takes an organization for one row and would compare every pair with every row.
+# For the same reason it must not know which organization it is: of one that is new since the last ANALYZE it expects a
+# single row, and then takes any index that starts with the organization and reads all of it for every pair. A subquery
+# hides the value, so that it goes by the average.
+ORGANIZATION: Final = "(SELECT %(organization_id)s::uuid)"
 PAIR_STATE: Final = """
     SELECT active.id AS assignment_id,
            active.id IS NULL AND ended.found IS NOT NULL AS was_assigned,
@@ -45,7 +49,7 @@ STATE_OF_PAIR: Final = Prepared(
 STATES_OF_PAIRS: Final = (
     PAIR_STATE.format(
         pairs="unnest(%(instructor_ids)s::uuid[], %(student_ids)s::uuid[]) WITH ORDINALITY",
-        organization="%(organization_id)s",
+        organization=ORGANIZATION,
     )
     + " ORDER BY pair.place"
 )

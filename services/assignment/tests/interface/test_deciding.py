@@ -197,10 +197,22 @@ def test_refreshing_stores_what_is_newer_and_nothing_older(organization: Any) ->
     assert organization.reason(pair) == "student_archived"
 
 
+ANOTHER_LARGE_ORGANIZATION = """
+    INSERT INTO assignments (organization_id, id, instructor_id, student_id, source, assigned_at, assigned_by)
+    SELECT %s, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'manual', now(), gen_random_uuid()
+      FROM generate_series(1, 20000)
+"""
+
+
 def test_a_pair_is_found_by_an_index_on_both_its_halves_even_without_statistics(
     organization: Any,
 ) -> None:
-    """A thousand pairs of one instructor, just inserted: no plan may read them all for one of them."""
+    """A thousand pairs of one instructor, just inserted beside a large organization that the statistics know.
+
+    No plan may read them all for one of them.
+    """
+    organization.service.sql(ANOTHER_LARGE_ORGANIZATION, (str(uuid.uuid4()),))
+    organization.service.sql("ANALYZE assignments")
     instructor = organization.person("instructor")
     pairs = [
         {"instructor_id": instructor, "student_id": organization.person("student")}
