@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from local_runner.accounts import remove_folder
@@ -25,6 +25,26 @@ START_SECONDS = 90.0
 MARK = "TANDEM_TEST_RUN"
 AFTER_STOP_SECONDS = 20.0
 
+# The whole system last: when a part fails, its own tests say so more exactly.
+SUITES = (
+    "libs/chassis",
+    "services/identity",
+    "services/assignment",
+    "services/booking",
+    "services/messaging",
+    "services/import",
+    "gateway",
+    "deploy/tests",
+    "tests/integration",
+)
+
+# Pytest's exit statuses.
+PASSED = 0
+NOTHING_COLLECTED = 5
+
+# Ours, as a shell counts an interruption.
+STOPPED = 130
+
 
 def main(arguments: Sequence[str]) -> int:
     """Pytest's own exit status."""
@@ -37,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
         }
         environment.pop("RUN_DIR", None)
         try:
-            return run_pytest(supervisor, arguments, environment)
+            return run_suites(supervisor, arguments, environment)
         finally:
             end_what_tests_left(f"{MARK}={run_dir.path}")
 
@@ -90,6 +110,39 @@ def start(supervisor: Supervisor, broker: Server, database: Server) -> None:
     supervisor.started_up()
 
 
+def run_suites(
+    supervisor: Supervisor, arguments: Sequence[str], environment: dict[str, str]
+) -> int:
+    """Every project in a pytest of its own, or one pytest for the paths that `arguments` name.
+
+    One pytest for all would keep each project's service, a fixture of its whole session, running beside the other
+    projects' fakes of that service, on the same queue.
+    """
+    if any(names_tests(word) for word in arguments):
+        return run_pytest(supervisor, arguments, environment)
+    statuses: dict[str, int] = {}
+    for suite in SUITES:
+        print(f"\n== {suite}", flush=True)
+        statuses[suite] = run_pytest(supervisor, [*arguments, suite], environment)
+        if statuses[suite] == STOPPED:
+            break
+    return overall(statuses)
+
+
+def overall(statuses: Mapping[str, int]) -> int:
+    """The first failure's status, and which projects failed; a project may have no test that `-k` wants."""
+    failed = {suite: s for suite, s in statuses.items() if s not in {PASSED, NOTHING_COLLECTED}}
+    if failed:
+        print(f"\nFailed: {', '.join(failed)}", flush=True)
+        return next(iter(failed.values()))
+    return min(statuses.values())
+
+
+def names_tests(word: str) -> bool:
+    """Whether an argument is a path of tests rather than an option."""
+    return not word.startswith("-") and Path(word.partition("::")[0]).exists()
+
+
 def run_pytest(
     supervisor: Supervisor, arguments: Sequence[str], environment: dict[str, str]
 ) -> int:
@@ -100,6 +153,7 @@ def run_pytest(
         supervisor.wait_for(lambda: pytest.poll() is not None, float("inf"), "pytest")
     except StopRequested:
         stop(pytest)
+        return STOPPED
     return pytest.wait()
 
 

@@ -1,0 +1,35 @@
+"""Which tests bin/test runs, and what its exit status says."""
+
+from __future__ import annotations
+
+import pytest
+from local_runner.places import ROOT
+from local_runner.test import SUITES, names_tests, overall
+
+
+def test_every_test_file_belongs_to_exactly_one_suite() -> None:
+    for file in ROOT.glob("**/test_*.py"):
+        place = file.relative_to(ROOT).as_posix()
+        if "/tests/" in f"/{place}" and not place.startswith("."):
+            assert sum(place.startswith(f"{suite}/") for suite in SUITES) == 1, place
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status"),
+    [
+        ({"a": 0, "b": 0}, 0),
+        ({"a": 0, "b": 1, "c": 3}, 1),
+        ({"a": 5, "b": 0}, 0),
+        ({"a": 5, "b": 5}, 5),
+        ({"a": 0, "b": -9}, -9),
+    ],
+)
+def test_a_failure_of_any_suite_is_the_whole_runs(statuses: dict[str, int], status: int) -> None:
+    assert overall(statuses) == status
+
+
+def test_only_words_that_exist_as_paths_choose_tests() -> None:
+    assert names_tests(__file__)
+    assert names_tests(f"{__file__}::test_any")
+    assert not names_tests("-x")
+    assert not names_tests("not slow")
