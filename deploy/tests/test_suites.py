@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from local_runner.places import ROOT
 from local_runner.test import SUITES, names_tests, overall
 
