@@ -5,7 +5,6 @@ from amqp.exceptions import NotFound
 
 from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
 from chassis.connections import RECOVERABLE
-from chassis.testing.servers import amqp_url
 
 
 @pytest.fixture(autouse=True)
