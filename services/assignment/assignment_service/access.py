@@ -20,6 +20,12 @@ def may_change(actor: Actor) -> None:
         raise errors.admins_only()
 
 
+def may_look_at_all(actor: Actor) -> None:
+    """Only administrators look at everybody's pairs at once."""
+    if not is_administrator(actor):
+        raise errors.admins_only()
+
+
 def may_look_at(actor: Actor, pair: Pair) -> None:
     """Administrators look at any pair, others only at pairs they belong to."""
     if not is_administrator(actor) and actor.user_id not in pair:

@@ -16,6 +16,13 @@ from typing import Final, NamedTuple, TypeVar
 Item = TypeVar("Item")
 
 
+class Role(StrEnum):
+    """The two sides of a pair."""
+
+    INSTRUCTOR = "instructor"
+    STUDENT = "student"
+
+
 class Source(StrEnum):
     """Which of the four ways made an assignment."""
 

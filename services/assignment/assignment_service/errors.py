@@ -33,7 +33,7 @@ def not_assigned() -> NotFound:
 
 
 def admins_only() -> Forbidden:
-    """Only an owner or admin may change who is assigned to whom."""
+    """Only an owner or admin may change who is assigned to whom, or see it of many people."""
     return Forbidden("assignment.admins_only", "Only an administrator may do this.")
 
 

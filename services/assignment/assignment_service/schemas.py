@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from assignment_service.domain import FutureSessions, Pair, Source
 from chassis.fields import StrictInteger, StrictSchema, Text, load
@@ -95,12 +95,30 @@ class ListArguments(StrictSchema):
     cursor = Text(max=500, load_default=None, allow_none=True)
 
 
+def people(**options: Any) -> fields.List[Any]:
+    """1..500 people's ids."""
+    some = validate.Length(min=1, max=MOST_PEOPLE)
+    return fields.List(fields.UUID(), validate=some, **options)
+
+
+class PartnersArguments(StrictSchema):
+    """Instructors or students, and the place of a page of their pairs."""
+
+    instructor_ids = people(load_default=None, allow_none=True)
+    student_ids = people(load_default=None, allow_none=True)
+    cursor = Text(max=500, load_default=None, allow_none=True)
+
+    @validates_schema
+    def check_one_side(self, data: dict[str, Any], **_: Any) -> None:
+        """With both it would be unclear whether a pair must have one of each."""
+        if (data["instructor_ids"] is None) == (data["student_ids"] is None):
+            raise ValidationError("Name either instructors or students.", "student_ids")
+
+
 class PeopleArguments(StrictSchema):
     """People to ask identity about."""
 
-    user_ids = fields.List(
-        fields.UUID(), required=True, validate=validate.Length(min=1, max=MOST_PEOPLE)
-    )
+    user_ids = people(required=True)
 
 
 def load_pair(payload: Mapping[str, Any]) -> Pair:

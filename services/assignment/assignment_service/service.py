@@ -87,6 +87,12 @@ class Service(ServiceBase):
         return use_cases.list_assignments(self.database, current_actor(), **wanted)
 
     @rpc
+    def list_partners(self, **payload: Any) -> Any:
+        """The active pairs of up to 500 instructors or students."""
+        wanted = load(schemas.PartnersArguments, payload)
+        return use_cases.list_partners(self.database, current_actor(), **wanted)
+
+    @rpc
     def refresh_participants(self, **payload: Any) -> Any:
         """Asks identity about people and keeps what is newer."""
         user_ids = load(schemas.PeopleArguments, payload)["user_ids"]

@@ -11,12 +11,14 @@ from assignment_service.storage.changes import (
     store_participants,
 )
 from assignment_service.storage.history import Filters, latest_of, newest
+from assignment_service.storage.partners import active_pairs_of
 from assignment_service.storage.states import state_of, states_of
 from assignment_service.storage.tables import assignments, metadata, participants
 
 __all__ = [
     "Filters",
     "active_of",
+    "active_pairs_of",
     "assignments",
     "end",
     "insert",

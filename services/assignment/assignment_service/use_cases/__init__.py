@@ -3,7 +3,7 @@
 from assignment_service.use_cases.assigning import assign, assign_many
 from assignment_service.use_cases.deciding import authorize, authorize_many, explain
 from assignment_service.use_cases.ending import end_assignment, end_many
-from assignment_service.use_cases.listing import list_assignments
+from assignment_service.use_cases.listing import list_assignments, list_partners
 from assignment_service.use_cases.people import refresh_participants
 from assignment_service.use_cases.reacting import session_booked, user_created, users_changed
 
@@ -16,6 +16,7 @@ __all__ = [
     "end_many",
     "explain",
     "list_assignments",
+    "list_partners",
     "refresh_participants",
     "session_booked",
     "user_created",
