@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextvars
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from chassis.errors import Conflict, Unavailable
@@ -13,8 +12,7 @@ from chassis.rpc.client import RpcClient
 
 MOST_LOGINS: Final = 1000
 MOST_PAIRS: Final = 1000
-PAGE: Final = 200
-LISTS_AT_ONCE: Final = 8
+MOST_PEOPLE: Final = 500
 
 Ids = tuple[str, str]
 
@@ -80,36 +78,20 @@ class Assignment:
         """Ends the assignments of up to 1000 pairs and says the outcome of each."""
         return self._change("end_many", pairs, operation_id, source="import")
 
-    def partners(self, people: Sequence[tuple[str, str]]) -> list[list[Ids]]:
-        """The active pairs of each (`instructor_id` or `student_id`, id), in order.
+    def partners(self, role: str, user_ids: Iterable[str]) -> Mapping[str, Sequence[Ids]]:
+        """The active pairs of each of these people, all being of one role; who has none is left out."""
+        found: dict[str, list[Ids]] = defaultdict(list)
+        for part in parts(list(user_ids), MOST_PEOPLE):
+            for pair in self._pairs_of(f"{role}_ids", part):
+                found[pair[f"{role}_id"]].append((pair["instructor_id"], pair["student_id"]))
+        return dict(found)
 
-        The contract has one page of one person per call, so several are asked at a time.
-        """
-        if not people:
-            return []
-        with ThreadPoolExecutor(LISTS_AT_ONCE) as pool:
-            asked = [
-                pool.submit(contextvars.copy_context().run, self._pairs_of, which, user_id)
-                for which, user_id in people
-            ]
-            return [answer.result() for answer in asked]
-
-    def _pairs_of(self, which: str, user_id: str) -> list[Ids]:
-        return [(a["instructor_id"], a["student_id"]) for a in self._list(which, user_id)]
-
-    def _list(self, which: str, user_id: str) -> Iterator[dict[str, Any]]:
+    def _pairs_of(self, which: str, user_ids: Sequence[str]) -> Iterator[dict[str, str]]:
         cursor = None
         while True:
-            page = patiently(
-                self._neighbours,
-                "assignment",
-                "list_assignments",
-                status="active",
-                limit=PAGE,
-                cursor=cursor,
-                **{which: user_id},
-            )
-            yield from page["items"]
+            people = {which: user_ids, "cursor": cursor}
+            page = patiently(self._neighbours, "assignment", "list_partners", **people)
+            yield from page["pairs"]
             cursor = page["next_cursor"]
             if cursor is None:
                 return

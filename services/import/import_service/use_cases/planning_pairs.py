@@ -167,21 +167,16 @@ def add_ends(turn: Turn, pairs: Pairs, rows: Sequence[Any]) -> set[tuple[str, st
 
     Only of lists that are filled in: an empty cell leaves everything as it is.
     """
-    asked = [
-        (row, column)
-        for row in rows
-        for column in LISTS
-        if getattr(row, column) and row.user_id is not None
-    ]
-    lists = turn.assignment.partners(
-        [(f"{LISTS[column]}_id", row.user_id) for row, column in asked]
-    )
-    for (row, column), active in zip(asked, lists, strict=True):
-        for instructor_id, student_id in active:
-            other = instructor_id if column == "instructors" else student_id
-            meant = Reference(other, None)
-            pairs.add(pair_of(turn.associations, row, column, meant, Action.END))
-    return {pair for active in lists for pair in active}
+    active: set[tuple[str, str]] = set()
+    for column, own in LISTS.items():
+        filled = {row.user_id: row for row in rows if getattr(row, column) and row.user_id}
+        for user_id, partners in turn.assignment.partners(own, filled).items():
+            active.update(partners)
+            for pair in partners:
+                other = pair[0] if column == "instructors" else pair[1]
+                meant = Reference(other, None)
+                pairs.add(pair_of(turn.associations, filled[user_id], column, meant, Action.END))
+    return active
 
 
 def store_pairs(

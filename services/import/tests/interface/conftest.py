@@ -152,7 +152,9 @@ class People:
 
 
 class Pairs:
-    """assignment's bulk calls over a set per organization."""
+    """assignment's bulk calls over a set per organization, with small pages."""
+
+    page = 100
 
     def __init__(self, people: People) -> None:
         self.people = people
@@ -164,7 +166,7 @@ class Pairs:
             "assign_many": self.assign_many,
             "end_many": self.end_many,
             "authorize_many": self.authorize_many,
-            "list_assignments": self.list_assignments,
+            "list_partners": self.list_partners,
         }
 
     def of(self, organization_id: uuid.UUID) -> set[tuple[str, str]]:
@@ -221,21 +223,21 @@ class Pairs:
         asked = [(pair["instructor_id"], pair["student_id"]) for pair in kwargs["pairs"]]
         return {"results": [{"allowed": pair in active, "assignment_id": None} for pair in asked]}
 
-    def list_assignments(self, kwargs: dict[str, Any], call: CallContext) -> Any:
+    def list_partners(self, kwargs: dict[str, Any], call: CallContext) -> Any:
         assert call.actor is not None
-        assert kwargs["status"] == "active"
-        start = int(kwargs.get("cursor") or 0)
+        [(which, user_ids)] = [(key, kwargs[key]) for key in kwargs if key != "cursor"]
+        assert 1 <= len(user_ids) <= 500
+        place = {"instructor_ids": 0, "student_ids": 1}[which]
+        start, wanted = int(kwargs.get("cursor") or 0), set(user_ids)
         found = sorted(
-            pair
-            for pair in self.of(call.actor.organization_id)
-            if kwargs.get("instructor_id") in {None, pair[0]}
-            and kwargs.get("student_id") in {None, pair[1]}
+            pair for pair in self.of(call.actor.organization_id) if pair[place] in wanted
         )
-        shown = found[start : start + kwargs["limit"]]
-        more = start + len(shown) < len(found)
+        more = len(found) > start + self.page
         return {
-            "items": [{"instructor_id": i, "student_id": s} for i, s in shown],
-            "next_cursor": str(start + len(shown)) if more else None,
+            "pairs": [
+                {"instructor_id": i, "student_id": s} for i, s in found[start : start + self.page]
+            ],
+            "next_cursor": str(start + self.page) if more else None,
         }
 
 

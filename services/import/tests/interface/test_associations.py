@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from chassis.testing import FakeNeighbour
+
 HEADER = "role,first_name,last_name,email,instructors,students\n"
 
 
@@ -89,6 +91,25 @@ def test_an_instructor_with_more_students_than_a_page_is_replaced_wholly(organiz
     )
     assert finished["counts"]["unassign"] == 204
     assert organization.pairs_by_email() == {("i@x.org", "s204@x.org")}
+
+
+def test_many_rows_are_replaced_with_few_questions(
+    organization: Any, assignment: FakeNeighbour
+) -> None:
+    instructors = [
+        organization.add("instructor", email=f"i{n}@x.org", first_name="F", last_name="L")["id"]
+        for n in range(3)
+    ]
+    for n in range(600):
+        student = organization.add("student", email=f"s{n}@x.org", first_name="F", last_name="L")
+        organization.pairs.update((i, student["id"]) for i in instructors[:2])
+    before = len(assignment.calls)
+    rows = "".join(f"student,,,s{n}@x.org,i1@x.org;i2@x.org,\n" for n in range(600))
+    planned = organization.plan(HEADER + rows, associations="replace")
+    assert (planned["counts"]["assign"], planned["counts"]["unassign"]) == (600, 600)
+    asked = [kwargs for method, kwargs in assignment.calls[before:] if method == "list_partners"]
+    people = {tuple(kwargs["student_ids"]) for kwargs in asked}
+    assert sorted(map(len, people)) == [100, 500]
 
 
 def test_a_pair_that_fails_meanwhile_is_an_error_of_the_row_whose_person_is_still_done(
