@@ -7,6 +7,8 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from chassis.prepared import Prepared
+
 metadata = sa.MetaData()
 OPERATIONS_KEY: Final = "operations_pkey"
 
@@ -63,11 +65,15 @@ INSERT_INBOX_ENTRY: Final = """
 
 # One round trip for both: is another transaction busy with this operation, and was it done before? The snapshot is
 # older than the lock, so a result stored in between is missed here and found by the primary key at the commit.
-FIND_OPERATION: Final = """
-    SELECT pg_try_advisory_xact_lock(hashtextextended(%(id)s, 1)) AS locked,
+FIND_OPERATION: Final = Prepared(
+    "find_operation",
+    {"id": "text"},
+    """
+    SELECT pg_try_advisory_xact_lock(hashtextextended(:id, 1)) AS locked,
            operations.fingerprint, operations.result
-      FROM (SELECT 1) AS always LEFT JOIN operations ON operations.id = %(id)s::uuid
-"""
+      FROM (SELECT) AS always LEFT JOIN operations ON operations.id = CAST(:id AS uuid)
+    """,
+)
 
 INSERT_OPERATION: Final = (
     "INSERT INTO operations (id, organization_id, fingerprint, result) VALUES (%s, %s, %s, %s)"

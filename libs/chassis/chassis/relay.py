@@ -24,6 +24,7 @@ from chassis.database import SYSTEM, Database, UnitOfWork
 from chassis.errors import ServiceError
 from chassis.events import CONTENT_TYPE, Contract
 from chassis.plumbing import inbox, operations, outbox
+from chassis.prepared import Prepared
 from chassis.topology import events_exchange
 
 log = structlog.get_logger()
@@ -35,28 +36,24 @@ HOUSEKEEPING_SECONDS = 30.0
 LOCK_SPACE = 4242
 WAITED_OUT: tuple[type[BaseException], ...] = (*RECOVERABLE, ServiceError)
 
-LOCK_DUE_SUBJECTS = sa.text(
+LOCK_DUE_SUBJECTS = Prepared(
+    "lock_due_subjects",
+    {"batch": "bigint", "space": "integer"},
     """
     WITH due AS MATERIALIZED (
         SELECT subject FROM outbox WHERE sent_at IS NULL AND due_at <= now() ORDER BY id LIMIT :batch
     ), subjects AS MATERIALIZED (SELECT DISTINCT subject FROM due)
     SELECT subject, pg_try_advisory_xact_lock(:space, hashtext(subject)) AS locked FROM subjects
-    """
-).bindparams(space=LOCK_SPACE)
+    """,
+)
 
-READ_LOCKED = (
-    sa.select(
-        outbox.c.id,
-        outbox.c.event_id,
-        outbox.c.name,
-        outbox.c.subject,
-        outbox.c.body,
-        outbox.c.attempts,
-        (outbox.c.due_at <= sa.func.now()).label("is_due"),
-    )
-    .where(outbox.c.sent_at.is_(None), outbox.c.subject == sa.any_(sa.bindparam("subjects")))
-    .order_by(outbox.c.id)
-    .limit(2 * BATCH)
+READ_LOCKED = Prepared(
+    "read_locked",
+    {"subjects": "text[]", "limit": "bigint"},
+    """
+    SELECT id, event_id, name, subject, body, attempts, due_at <= now() AS is_due
+      FROM outbox WHERE sent_at IS NULL AND subject = ANY(:subjects) ORDER BY id LIMIT :limit
+    """,
 )
 
 
@@ -104,12 +101,12 @@ class Relay:
     def send_batch(self) -> float:
         """Sends one batch and returns how long to wait before the next, 0 for not at all."""
         with self._database.unit_of_work(SYSTEM) as uow:
-            found = uow.execute(LOCK_DUE_SUBJECTS, {"batch": BATCH}).all()
+            found = uow.run(LOCK_DUE_SUBJECTS, {"batch": BATCH, "space": LOCK_SPACE}).all()
             subjects = [row.subject for row in found if row.locked]
             if not subjects:
                 # Nothing waits, or another relay is at it; then rows of ours may have come behind its back.
                 return RETRY_SECONDS if found else POLL_SECONDS
-            rows = uow.execute(READ_LOCKED, {"subjects": subjects}).all()
+            rows = uow.run(READ_LOCKED, {"subjects": subjects, "limit": 2 * BATCH}).all()
             self._send(uow, list(self._sendable(uow, rows)))
             uow.commit()
         if len(subjects) < len(found):

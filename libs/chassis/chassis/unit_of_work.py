@@ -118,8 +118,7 @@ class UnitOfWork:
         Raises Invalid `idempotency.key_reused` for other arguments under the same id, and Conflict
         `idempotency.in_progress` while the first is still running.
         """
-        parameters = {"id": str(operation.id)}
-        row = self.connection.exec_driver_sql(plumbing.FIND_OPERATION, parameters).one()
+        row = self.run(plumbing.FIND_OPERATION, {"id": str(operation.id)}).one()
         if not row.locked:
             raise Conflict("idempotency.in_progress", "The first request with this key still runs.")
         if row.fingerprint is None:
