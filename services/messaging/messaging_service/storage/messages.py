@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from chassis.database import UnitOfWork
+from chassis.prepared import Prepared
 from messaging_service.domain import ReadPosition
 from messaging_service.storage.conversations import (
     LIMIT,
@@ -28,22 +29,32 @@ SEQUENCE = sa.bindparam("position", type_=sa.BigInteger)
 
 # The update's row lock lets one sender in at a time: sequences have no gaps, and time never runs backwards. Written for
 # the driver, because this is the hottest statement and SQLAlchemy's share of it would be more than PostgreSQL's.
-SEND = """
+SEND = Prepared(
+    "send_message",
+    {
+        "organization": "uuid",
+        "conversation": "uuid",
+        "message": "uuid",
+        "sender": "uuid",
+        "body": "text",
+    },
+    """
     WITH moved AS (
         UPDATE conversations
            SET last_sequence = last_sequence + 1,
                last_activity_at = greatest(clock_timestamp(), last_activity_at),
-               instructor_unread = instructor_unread + (instructor_id <> %(sender)s::uuid)::integer,
-               student_unread = student_unread + (student_id <> %(sender)s::uuid)::integer
-         WHERE organization_id = %(organization)s::uuid AND id = %(conversation)s::uuid
+               instructor_unread = instructor_unread + (instructor_id <> :sender)::integer,
+               student_unread = student_unread + (student_id <> :sender)::integer
+         WHERE organization_id = :organization AND id = :conversation
         RETURNING last_sequence, last_activity_at
     )
     INSERT INTO messages (organization_id, id, conversation_id, sequence, sender_id, body, sent_at)
-    SELECT %(organization)s::uuid, %(message)s::uuid, %(conversation)s::uuid, last_sequence, %(sender)s::uuid,
-           %(body)s, last_activity_at
+    SELECT :organization, :message, :conversation, last_sequence, :sender,
+           :body, last_activity_at
       FROM moved
     RETURNING sent_at
-"""
+""",
+)
 
 _THESE = (m.organization_id == organization) & (m.conversation_id == conversation)
 _COLUMNS = sa.select(m.id, m.conversation_id, m.sequence, m.sender_id, m.body, m.sent_at)
@@ -102,7 +113,7 @@ def add(
         "sender": str(sender_id),
         "body": body,
     }
-    sent_at: datetime = uow.connection.exec_driver_sql(SEND, parameters).scalar_one()
+    sent_at: datetime = uow.run(SEND, parameters).scalar_one()
     return message_id, sent_at
 
 
