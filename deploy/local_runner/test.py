@@ -113,20 +113,36 @@ def start(supervisor: Supervisor, broker: Server, database: Server) -> None:
 def run_suites(
     supervisor: Supervisor, arguments: Sequence[str], environment: dict[str, str]
 ) -> int:
-    """Every project in a pytest of its own, or one pytest for the paths that `arguments` name.
+    """Every project in a pytest of its own, or those that the paths in `arguments` name.
 
     One pytest for all would keep each project's service, a fixture of its whole session, running beside the other
     projects' fakes of that service, on the same queue.
     """
-    if any(names_tests(word) for word in arguments):
-        return run_pytest(supervisor, arguments, environment)
     statuses: dict[str, int] = {}
-    for suite in SUITES:
+    for suite, words in by_suite(arguments).items():
         print(f"\n== {suite}", flush=True)
-        statuses[suite] = run_pytest(supervisor, [*arguments, suite], environment)
+        statuses[suite] = run_pytest(supervisor, words, environment)
         if statuses[suite] == STOPPED:
             break
     return overall(statuses)
+
+
+def by_suite(arguments: Sequence[str]) -> dict[str, list[str]]:
+    """Pytest's arguments for each project that is wanted: all of them unless paths are named."""
+    paths = [word for word in arguments if names_tests(word)]
+    options = [word for word in arguments if word not in paths]
+    if not paths:
+        return {suite: [*options, suite] for suite in SUITES}
+    wanted: dict[str, list[str]] = {}
+    for word in paths:
+        wanted.setdefault(suite_of(word), list(options)).append(word)
+    return wanted
+
+
+def suite_of(word: str) -> str:
+    """The project a path belongs to; a path above all projects is a suite of its own."""
+    path = Path(word.partition("::")[0]).resolve()
+    return next((suite for suite in SUITES if path.is_relative_to(ROOT / suite)), str(path))
 
 
 def overall(statuses: Mapping[str, int]) -> int:
