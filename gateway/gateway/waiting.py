@@ -143,7 +143,6 @@ class Arrivals:
         self._url = amqp_url
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._listening = threading.Event()
         self._closing = threading.Event()
 
     def start(self) -> None:
@@ -160,15 +159,6 @@ class Arrivals:
         self._closing.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
-
-    @property
-    def is_listening(self) -> bool:
-        """Whether events arrive now."""
-        return self._listening.is_set()
-
-    def await_listening(self, seconds: float) -> bool:
-        """Whether events arrive, waiting for that up to `seconds`."""
-        return self._listening.wait(seconds)
 
     @contextmanager
     def place(self) -> Iterator[bool]:
@@ -190,7 +180,6 @@ class Arrivals:
                 log.warning("arrivals.lost", error=type(error).__name__)
             except Exception:
                 log.exception("arrivals.failed")
-            self._listening.clear()
             self.registry.forget_all()
             delay = 0.1 if time.monotonic() - started > 5 else min(delay * 2, 2.0)
             self._closing.wait(delay)
@@ -201,7 +190,6 @@ class Arrivals:
             channel = connection.channel()
             queue = self._declare(channel)
             channel.basic_consume(queue, no_ack=True, callback=self._on_message)
-            self._listening.set()
             while not self._closing.is_set():
                 with contextlib.suppress(TimeoutError):
                     connection.drain_events(timeout=1)
