@@ -1,0 +1,12 @@
+"""Invitations, password resets, mails that wait, failed sign-ins."""
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
