@@ -24,6 +24,7 @@ class Settings:
     max_upload: int = 50 * MEBIBYTE
     log_level: str = "INFO"
     instance: str = "gateway"
+    trusted_proxies: int = 0
 
 
 def load_settings(env: Env | None = None) -> Settings:
@@ -39,4 +40,5 @@ def load_settings(env: Env | None = None) -> Settings:
         sign_up_enabled=env.bool("SIGN_UP_ENABLED", True),
         log_level=env.str("LOG_LEVEL", "INFO"),
         instance=env.str("SERVICE_INSTANCE", "gateway"),
+        trusted_proxies=env.int("TRUSTED_PROXIES", 0),
     )
