@@ -25,7 +25,8 @@ USAGE = "usage: python -m chassis asyncapi [--check] FILE PACKAGE..."
 
 ENVELOPE: dict[str, Any] = {
     "type": "object",
-    "description": "CloudEvents 1.0 in structured JSON, with the extensions organizationid and traceparent.",
+    "description": "CloudEvents 1.0 in structured JSON, with the extensions organizationid, traceparent, actorid "
+    "and actoraddress.",
     "properties": {
         "specversion": {"const": "1.0"},
         "id": {
@@ -40,6 +41,12 @@ ENVELOPE: dict[str, Any] = {
         "datacontenttype": {"const": "application/json"},
         "organizationid": {"type": "string", "format": "uuid"},
         "traceparent": {"type": "string", "description": "W3C Trace Context"},
+        "actorid": {
+            "type": "string",
+            "format": "uuid",
+            "description": "The person whose deed led to it; missing when nobody's did.",
+        },
+        "actoraddress": {"type": "string", "description": "The IP address that deed came from."},
         "data": {"type": "object"},
     },
     "required": [

@@ -111,9 +111,7 @@ class EventHandler(Entrypoint):
                 partial(self._settle, message, "unreadable", [], str(error))
             )
             return
-        call = context.CallContext(deadline=time.time() + self._seconds)
-        call.traceparent = event.traceparent or call.traceparent
-        call.request_id = str(event.id)
+        call = context_of(event, self._seconds)
         try:
             self.container.spawn_worker(
                 self,
@@ -155,6 +153,17 @@ class EventHandler(Entrypoint):
             self.queue_consumer.requeue_message(message)
         else:
             self.queue_consumer.ack_message(message)
+
+
+def context_of(event: Event, seconds: float) -> context.CallContext:
+    """What a handler works in: what it publishes names the event's actor and address as its cause."""
+    return context.CallContext(
+        deadline=time.time() + seconds,
+        request_id=str(event.id),
+        traceparent=event.traceparent or context.new_traceparent(),
+        address=event.address,
+        caused_by=event.actor_id,
+    )
 
 
 def on_event(

@@ -23,6 +23,9 @@ from chassis.errors import Forbidden, Unavailable
 
 HEADER_PREFIX = "nameko."
 
+# The longest text of an IPv6 address with a zone; more is no address.
+ADDRESS_LENGTH = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -60,6 +63,16 @@ class CallContext:
     actor: Actor | None = None
     operation: Operation | None = None
     replayed: bool = False
+    # The client's IP address as the gateway saw it; empty for work that began inside.
+    address: str = ""
+    # Who is behind work that no actor does: an event's handler has it from the event. A sign-in may set it, once it
+    # knows who comes.
+    caused_by: uuid.UUID | None = None
+
+    @property
+    def actor_id(self) -> uuid.UUID | None:
+        """Whom events name as their cause: the actor, else who caused what is handled here."""
+        return self.actor.user_id if self.actor is not None else self.caused_by
 
     def seconds_left(self) -> float:
         """Time until the deadline; raises Unavailable when it has passed."""
@@ -117,7 +130,13 @@ def acting_as(actor: Actor | None, *, seconds: float) -> Iterator[CallContext]:
     parent = _current.get()
     context = CallContext(deadline=time.time() + seconds, actor=actor)
     if parent is not None:
-        context = replace(context, request_id=parent.request_id, traceparent=parent.traceparent)
+        context = replace(
+            context,
+            request_id=parent.request_id,
+            traceparent=parent.traceparent,
+            address=parent.address,
+            caused_by=parent.caused_by,
+        )
     with bound(context):
         yield context
 
@@ -137,6 +156,8 @@ def to_headers(context: CallContext, operation_id: uuid.UUID | None) -> dict[str
     }
     if context.actor is not None:
         headers["nameko.actor"] = dump_actor(context.actor)
+    if context.address:
+        headers["nameko.address"] = context.address
     if operation_id is not None:
         headers["nameko.operation_id"] = str(operation_id)
     return headers
@@ -152,6 +173,7 @@ def from_headers(
         deadline=deadline,
         request_id=str(headers.get("nameko.request_id") or uuid.uuid4().hex),
         traceparent=str(headers.get("nameko.traceparent") or new_traceparent()),
+        address=str(headers.get("nameko.address") or "")[:ADDRESS_LENGTH],
     )
     if actor := headers.get("nameko.actor"):
         context.actor = load_actor(actor)

@@ -1,6 +1,7 @@
 """Events as CloudEvents 1.0 in structured JSON, and the contract a service declares about them.
 
-The envelope follows the CloudEvents 1.0.2 JSON format; `organizationid` and `traceparent` are extensions.
+The envelope follows the CloudEvents 1.0.2 JSON format; `organizationid`, `traceparent`, `actorid` and
+`actoraddress` are extensions: whose deed began what led to the event, and from which address it came.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Event:
     organization_id: uuid.UUID
     data: dict[str, Any]
     traceparent: str = ""
+    actor_id: uuid.UUID | None = None
+    address: str = ""
 
     def encode(self) -> str:
         """The structured JSON form."""
@@ -48,6 +51,10 @@ class Event:
         }
         if self.traceparent:
             envelope["traceparent"] = self.traceparent
+        if self.actor_id is not None:
+            envelope["actorid"] = str(self.actor_id)
+        if self.address:
+            envelope["actoraddress"] = self.address
         return orjson.dumps(envelope).decode()
 
 
@@ -60,6 +67,7 @@ def decode(body: bytes | str) -> Event:
             raise UnreadableEvent("unknown type or version")
         if not (isinstance(envelope["subject"], str) and isinstance(envelope["data"], dict)):
             raise UnreadableEvent("subject is no text or data no object")
+        actor_id = envelope.get("actorid")
         return Event(
             id=uuid.UUID(envelope["id"]),
             source=source,
@@ -69,6 +77,8 @@ def decode(body: bytes | str) -> Event:
             organization_id=uuid.UUID(envelope["organizationid"]),
             data=envelope["data"],
             traceparent=envelope.get("traceparent", ""),
+            actor_id=None if actor_id is None else uuid.UUID(actor_id),
+            address=str(envelope.get("actoraddress", "")),
         )
     except UnreadableEvent:
         raise

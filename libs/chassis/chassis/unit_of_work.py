@@ -90,7 +90,8 @@ class UnitOfWork:
     ) -> Event:
         """Stores an event with the commit; the relay sends it after that. `data` must be plain JSON.
 
-        Order is kept per subject as far as writers of a subject serialize (lock its row first).
+        The event names the bound call's actor and address. Order is kept per subject as far as writers of a subject
+        serialize (lock its row first).
         """
         caller = context.current_or_none()
         event = Event(
@@ -102,6 +103,8 @@ class UnitOfWork:
             organization_id=organization_id or self.organization_id,
             data=data,
             traceparent=caller.traceparent if caller else "",
+            actor_id=caller.actor_id if caller else None,
+            address=caller.address if caller else "",
         )
         self._events.append(event)
         return event

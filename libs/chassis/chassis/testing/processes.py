@@ -157,13 +157,14 @@ class ServiceProcess:
         actor: Actor | None = None,
         operation_id: uuid.UUID | None = None,
         seconds: float = 5.0,
+        address: str = "",
         **kwargs: Any,
     ) -> Any:
-        """Calls the service over RPC. UUIDs in the arguments become strings."""
+        """Calls the service over RPC, from the client's `address`. UUIDs in the arguments become strings."""
         plain: dict[str, Any] = {
             key: str(v) if isinstance(v, uuid.UUID) else v for key, v in kwargs.items()
         }
-        call = context.CallContext(deadline=time.time() + seconds, actor=actor)
+        call = context.CallContext(deadline=time.time() + seconds, actor=actor, address=address)
         with context.bound(call):
             result = self._client.call(
                 self.contract.service, method, operation_id=operation_id, **plain

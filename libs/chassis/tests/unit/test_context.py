@@ -16,11 +16,12 @@ ACTORS = st.none() | st.builds(
 
 @given(ACTORS, st.uuids() | st.none())
 def test_a_call_arrives_as_it_left(actor, operation_id):
-    call = CallContext(deadline=2_000_000_000.25, actor=actor)
+    call = CallContext(deadline=2_000_000_000.25, actor=actor, address="2001:db8::1")
     headers = context.to_headers(call, operation_id)
     assert all(isinstance(value, str | int) for value in headers.values())
     arrived = context.from_headers(headers, default_seconds=1, fingerprint_of=lambda: "f")
     assert (arrived.deadline, arrived.actor) == (call.deadline, actor)
+    assert arrived.address == "2001:db8::1"
     assert (arrived.request_id, arrived.traceparent) == (call.request_id, call.traceparent)
     assert arrived.operation == (Operation(operation_id, "f") if operation_id else None)
 
@@ -67,9 +68,11 @@ def test_a_mutation_that_nobody_named_cannot_be_repeated_but_stays_one():
 
 
 def test_work_for_nobody_keeps_the_ids_of_what_caused_it():
-    with context.bound(CallContext(deadline=0)) as parent:
+    cause = CallContext(deadline=0, address="192.0.2.1", caused_by=uuid.uuid4())
+    with context.bound(cause) as parent:
         with context.acting_as(None, seconds=5) as call:
             assert call.request_id == parent.request_id
+            assert (call.address, call.actor_id) == (parent.address, parent.caused_by)
             assert call.seconds_left() > 4
         assert context.current() is parent
     assert context.current_or_none() is None

@@ -22,6 +22,8 @@ EVENTS = st.builds(
     organization_id=st.uuids(),
     data=DATA,
     traceparent=TEXTS,
+    actor_id=st.none() | st.uuids(),
+    address=TEXTS,
 )
 
 
@@ -48,7 +50,8 @@ def test_the_envelope_is_a_cloudevent(event):
 @given(EVENTS, st.data())
 def test_an_envelope_that_lacks_something_is_unreadable(event, data):
     envelope = json.loads(event.encode())
-    envelope.pop("traceparent", None)
+    for optional in ("traceparent", "actorid", "actoraddress"):
+        envelope.pop(optional, None)
     envelope.pop("source")
     envelope.pop("datacontenttype")
     del envelope[data.draw(st.sampled_from(sorted(envelope)))]
@@ -67,6 +70,7 @@ def test_noise_is_unreadable(noise):
     [
         {"id": 5}, {"id": "x"}, {"type": "tandem.toy.thing_made.v2"}, {"type": "x"}, {"type": None}, {"time": "x"},
         {"time": 5}, {"specversion": "2.0"}, {"organizationid": None}, {"data": "text"}, {"data": None}, {"subject": 5},
+        {"actorid": "x"}, {"actorid": 5},
     ],
 )  # fmt: skip
 def test_an_envelope_of_another_shape_is_unreadable(change):
