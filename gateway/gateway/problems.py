@@ -30,9 +30,9 @@ STATUS_OF_KIND = {
 STATUS_OF_CODE = {
     # Not signed in, or not as anybody we know: RFC 9110 calls that 401, whatever its kind on the bus.
     "access.sign_in_required": 401,
-    "identity.bad_token": 401,
+    "identity.bad_token": 401,  # nosec B105 # an error code
     "identity.bad_credentials": 401,
-    "identity.bad_refresh_token": 401,
+    "identity.bad_refresh_token": 401,  # nosec B105 # an error code
     # What If-Match asked for.
     "identity.stale_version": 412,
     "booking.stale_version": 412,
@@ -149,9 +149,7 @@ def from_http(error: HTTPException) -> Response:
 
 def from_parser(_error: ParseException) -> Response:
     """A body that turns out to be no HTTP while it is being read."""
-    return problem(
-        400, CODE_OF_STATUS[400], "The body is no HTTP.", headers={"Connection": "close"}
-    )
+    return problem(400, CODE_OF_STATUS[400], "The body is no HTTP.")
 
 
 def from_bug(error: Exception) -> Response:

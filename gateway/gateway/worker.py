@@ -1,13 +1,20 @@
-"""gunicorn's threaded worker, with problem details for what never reaches the application, and no endless waiting."""
+"""gunicorn's threaded worker, with problem details for what never reaches the application, and no endless waiting.
+
+An answer given before the request's body was read tells the client that the connection ends with it, and the client
+gets the whole answer even while it is still sending.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
+import time
 from typing import Any
 
 from gunicorn import util
 from gunicorn.http import errors
+from gunicorn.http.body import ChunkedReader
 from gunicorn.workers.gthread import ThreadWorker
 
 from gateway.problems import CODE_OF_STATUS, CONTENT_TYPE, body_of, title_of
@@ -15,6 +22,15 @@ from gateway.problems import CODE_OF_STATUS, CONTENT_TYPE, body_of, title_of
 # A client that sends or takes nothing for this long gives its thread back.
 STALLED_SECONDS = 15
 TIMEVAL = struct.pack("@ll", STALLED_SECONDS, 0)
+
+# gunicorn discards up to 64 KiB of a body that nobody read, and drops the connection if there is more: a client that
+# was told it may go on using it loses its next request then. Half of that is surely discarded.
+DISCARDED = 32 * 1024
+
+# How long what a client still sends is taken in after the last answer: in all, and without a byte of it.
+LINGER_SECONDS = 5.0
+SILENCE_SECONDS = 1.0
+LINGER_BYTES = 64 * 1024
 
 STATUS_OF_ERROR = (
     (errors.LimitRequestLine, 414),
@@ -38,6 +54,28 @@ class Worker(ThreadWorker):
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, TIMEVAL)
         super().enqueue_req(conn)
 
+    def handle(self, conn: Any) -> Any:
+        """Answers a connection's request; whether to keep it."""
+        is_kept = super().handle(conn)
+        if is_kept is False:
+            # gunicorn would do it in the thread that serves all connections, which then wait for this client.
+            linger(conn.sock)
+        return is_kept
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answers a request; whether to keep its connection."""
+        is_asked_to_close = req.should_close
+
+        def should_close() -> bool:
+            # Asked when the answer's headers are sent, and again after the answer: what was said stays.
+            if is_left_unread(req.body):
+                req.force_close()
+            closes: bool = is_asked_to_close()
+            return closes
+
+        req.should_close = should_close
+        return super().handle_request(req, conn)
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answers a request that could not be parsed."""
         status = next((s for kind, s in STATUS_OF_ERROR if isinstance(exc, kind)), None)
@@ -46,6 +84,33 @@ class Worker(ThreadWorker):
             return
         self.log.warning("Unreadable request: %s", type(exc).__name__)
         util.write_nonblock(client, refusal(status))
+
+
+def is_left_unread(body: Any) -> bool:
+    """Whether more of a request's body is still to come than is worth waiting for, or nobody knows how much."""
+    if body.failed:
+        return True
+    if isinstance(body.reader, ChunkedReader):
+        return body.reader.parser is not None
+    return bool(body.reader.length > DISCARDED)
+
+
+def linger(connection: socket.socket) -> None:
+    """Ends a connection such that the client can read the last answer.
+
+    Closing while something unread is there, or still comes, makes the kernel reset the connection, and the client's
+    kernel throws away what it has received (RFC 9112, section 9.6).
+    """
+    give_up = time.monotonic() + LINGER_SECONDS
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        while (left := give_up - time.monotonic()) > 0:
+            connection.settimeout(min(left, SILENCE_SECONDS))
+            if not connection.recv(LINGER_BYTES):
+                break
+    with contextlib.suppress(OSError):
+        # Nobody waits for this client again.
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def refusal(status: int) -> bytes:
