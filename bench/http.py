@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 class Connection:
     """One connection to the gateway. Only answers with a Content-Length, which is all the gateway's JSON."""
 
-    def __init__(self, url: str, token: str = "") -> None:
+    def __init__(self, url: str, token: str = "") -> None:  # nosec B107 # no token
         parts = urlsplit(url)
         self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
         self._head = f"Host: {parts.netloc}\r\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
 import time
 import uuid
@@ -135,7 +135,7 @@ def constant_flask() -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-k", "gthread"]
     command += ["--threads", "8", "--log-level", "error", "bench.constant:application"]
-    with subprocess.Popen(command) as server:
+    with subprocess.Popen(command) as server:  # nosec B603 # our own words, without a shell
         try:
             yield answering(f"http://127.0.0.1:{port}")
         finally:

@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import tempfile
 import time
 from collections.abc import Iterator
@@ -82,7 +82,7 @@ def fresh() -> Iterator[Measured]:
     environment |= {"RUN_DIR": str(folder), "LOG_LEVEL": "WARNING"}
     command = [str(ROOT / "bin/run"), "--port", "0", "--no-demo"]
     with (folder / "runner.log").open("wb") as log:
-        runner = subprocess.Popen(
+        runner = subprocess.Popen(  # nosec B603 # our own words, without a shell
             command, env=environment, stdout=log, stderr=log, start_new_session=True
         )
     try:

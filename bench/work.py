@@ -39,7 +39,7 @@ class Authorize:
     def client(self, number: int) -> Step:
         """Each client begins at another pair."""
         caller = Caller(self.amqp_url, self.actor)
-        shuffled = random.Random(number).sample(self.pairs, len(self.pairs))
+        shuffled = random.Random(number).sample(self.pairs, len(self.pairs))  # nosec B311 # chance, no secret
         pairs = itertools.cycle(shuffled)
 
         def ask() -> bool:
@@ -129,7 +129,7 @@ class Search:
     def client(self, number: int) -> Step:
         """One search after the other."""
         connection = Connection(self.url, self.token)
-        chance = random.Random(number)
+        chance = random.Random(number)  # nosec B311 # chance, no secret
 
         def search() -> bool:
             typed = mistyped(chance.choice(self.words), chance)

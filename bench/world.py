@@ -10,7 +10,7 @@ from bench.http import Connection
 from bench.rpc import actor_header
 from bench.system import Measured
 
-PASSWORD = "correct horse battery staple"  # noqa: S105 - of people who live for a minute
+PASSWORD = "correct horse battery staple"  # noqa: S105 - of people who live for a minute # nosec B105
 API = "/api/v1"
 
 SEED_PARTICIPANTS = """
@@ -109,7 +109,7 @@ def some_pairs(measured: Measured, organization: str, count: int) -> list[tuple[
     rows = measured.rows(
         "assignment",
         f"""SELECT instructor_id::text, student_id::text FROM assignments
-             WHERE organization_id = '{organization}' ORDER BY random() LIMIT {count}""",  # noqa: S608 - ids of our own
+             WHERE organization_id = '{organization}' ORDER BY random() LIMIT {count}""",  # noqa: S608 - ids of our own # nosec B608
     )
     return [(row[0], row[1]) for row in rows]
 
@@ -121,6 +121,6 @@ def seed_users(measured: Measured, organization_id: str, count: int) -> list[str
     rows = measured.rows(
         "identity",
         f"""SELECT first_name, last_name, email FROM users
-             WHERE organization_id = '{organization_id}' ORDER BY random() LIMIT 300""",  # noqa: S608 - an id of our own
+             WHERE organization_id = '{organization_id}' ORDER BY random() LIMIT 300""",  # noqa: S608 - an id of our own # nosec B608
     )
     return [text for row in rows for text in row]

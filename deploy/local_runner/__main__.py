@@ -39,7 +39,7 @@ def go_on_in_the_environment(arguments: list[str]) -> None:
     python = set_up()
     os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ.pop("PYTHONPATH", None)
-    os.execv(python, [str(python), "-m", "local_runner", *arguments])  # noqa: S606 - our own Python
+    os.execv(python, [str(python), "-m", "local_runner", *arguments])  # noqa: S606 - our own Python # nosec B606
 
 
 if __name__ == "__main__":

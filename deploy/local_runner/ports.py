@@ -14,7 +14,7 @@ taken: set[int] = set()
 def free_port() -> int:
     """A port that nothing listens on and that this process has not handed out before."""
     while True:
-        port = random.choice(PRIVATE_RANGE)  # noqa: S311 - chance against clashes, no secret
+        port = random.choice(PRIVATE_RANGE)  # noqa: S311 - chance against clashes, no secret # nosec B311
         if port not in taken and is_free(port):
             taken.add(port)
             return port

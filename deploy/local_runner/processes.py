@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -64,7 +64,7 @@ class Child:
         words = [*stepping_down(self.spec.account, self.spec.death_signal), *self.spec.command]
         with self._log_file.open("ab") as log:
             self._log_start = log.tell()
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # nosec B603 # our own words, without a shell
                 words,
                 env={**self.spec.environment, "TANDEM_RUN_DIR": self._mark},
                 cwd=self.spec.folder,
@@ -100,7 +100,7 @@ class Child:
         if self.process is not None:
             self.process.wait()
         if self.spec.clean_up:
-            subprocess.run(self.spec.clean_up, capture_output=True, timeout=60, check=False)
+            subprocess.run(self.spec.clean_up, capture_output=True, timeout=60, check=False)  # nosec B603 # our own words, without a shell
         self._pid_file.unlink(missing_ok=True)
 
     def last_words(self, lines: int = 25) -> str:

@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import importlib.util
 import os
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,7 +67,7 @@ def create() -> None:
         apt.install(["python3-venv"], "Python's venv module")
     print("Creating .venv ...", flush=True)
     # A new process: modules that apt has just brought may be unknown to this one.
-    done = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=False)
+    done = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=False)  # nosec B603 # our own words, without a shell
     if done.returncode:
         raise CannotStart(f"{sys.executable} -m venv {VENV} failed with status {done.returncode}")
 
@@ -77,7 +77,7 @@ def works() -> bool:
     if not PYTHON.exists():
         return False
     probe = [str(PYTHON), "-c", "import sys, pip; sys.exit(sys.version_info < (3, 11))"]
-    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0  # nosec B603 # our own words, without a shell
 
 
 def install_libraries() -> None:
@@ -86,7 +86,7 @@ def install_libraries() -> None:
     options = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--no-input"]
     command = [str(PYTHON), "-m", "pip", "install", *options, "-r", str(LOCK_FILE)]
     environment = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}
-    done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False)  # nosec B603 # our own words, without a shell
     if done.returncode:
         raise CannotStart(f"pip could not install {LOCK_FILE}:\n{done.stderr[-3000:]}")
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -164,7 +164,7 @@ def run_pytest(
 ) -> int:
     """Pytest in the terminal's foreground: Ctrl-C reaches it directly, a SIGTERM is passed on."""
     command = [sys.executable, "-m", "pytest", *map(from_here, arguments)]
-    pytest = subprocess.Popen(command, cwd=ROOT, env=environment)
+    pytest = subprocess.Popen(command, cwd=ROOT, env=environment)  # nosec B603 # our own words, without a shell
     try:
         supervisor.wait_for(lambda: pytest.poll() is not None, float("inf"), "pytest")
     except StopRequested:

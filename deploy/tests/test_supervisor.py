@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -138,7 +138,7 @@ with supervisor.running():
     supervisor.start([spec("postgres", 0), spec("gateway", 2), spec("booking", 1)])
     supervisor.wait_for(lambda: all((run_dir.path / n).exists() for n in ("postgres", "booking", "gateway")), 10, "all")
 """
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)  # nosec B603 # our own words, without a shell
 
     assert (tmp_path / "order").read_text().split() == ["gateway", "booking", "postgres"]
     assert not list(tmp_path.glob("*.pid"))
@@ -158,7 +158,7 @@ with supervisor.running():
     supervisor.start([Spec("deaf", ("sh", "-c", text), {{"PATH": "/usr/bin:/bin"}}, grace=0.3)])
     supervisor.wait_for((run_dir.path / "up").exists, 10, "up")
 """
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)  # nosec B603 # our own words, without a shell
 
     assert not carrying(f"TANDEM_RUN_DIR={run_dir.path}")
 
@@ -178,7 +178,7 @@ with supervisor.running():
     supervisor.wait_for((run_dir.path / "up").exists, 10, "up")
     os.kill(os.getpid(), signal.SIGKILL)
 """
-    subprocess.run([sys.executable, "-c", script], check=False, timeout=30)
+    subprocess.run([sys.executable, "-c", script], check=False, timeout=30)  # nosec B603 # our own words, without a shell
 
     deadline = time.monotonic() + 5
     while carrying(f"TANDEM_RUN_DIR={run_dir.path}") and time.monotonic() < deadline:
@@ -190,8 +190,8 @@ def test_leftovers_of_a_killed_runner_are_ended_but_a_stranger_with_the_same_pid
     run_dir: RunDir,
 ) -> None:
     mark = {**ENVIRONMENT, "TANDEM_RUN_DIR": str(run_dir.path)}
-    ours = subprocess.Popen(["sleep", "60"], env=mark, start_new_session=True)
-    stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    ours = subprocess.Popen(["sleep", "60"], env=mark, start_new_session=True)  # nosec B603, B607 # our own words, without a shell, found on the PATH
+    stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)  # nosec B603, B607 # our own words, without a shell, found on the PATH
     run_dir.pid_file("booking.1").write_text(f"{ours.pid}\n")
     run_dir.pid_file("booking.2").write_text(f"{stranger.pid}\n")
     try:

@@ -8,7 +8,7 @@ from environs import Env
 
 _env = Env()
 
-bind = f"{_env.str('HOST', '0.0.0.0')}:{_env.int('PORT', 8080)}"  # noqa: S104 - in a container all addresses
+bind = f"{_env.str('HOST', '0.0.0.0')}:{_env.int('PORT', 8080)}"  # noqa: S104 - in a container all addresses # nosec B104
 workers = _env.int("GATEWAY_PROCESSES", 1)
 threads = _env.int("GATEWAY_THREADS", 40)
 worker_class = "gateway.worker.Worker"
@@ -20,7 +20,7 @@ keepalive = 75
 worker_connections = 2000
 limit_request_line = 8190
 # Heartbeat files on a disk can stall a worker.
-worker_tmp_dir = "/dev/shm"  # noqa: S108
+worker_tmp_dir = "/dev/shm"  # noqa: S108 - gunicorn makes its files with mkstemp # nosec B108
 # Its path is one per user, so that two gateways would fight for it; signals do all we need.
 control_socket_disable = True
 # gunicorn's own lines go where the application's go, in the same form.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
 import time
 import uuid
@@ -41,7 +41,7 @@ class GatewayProcess:
             **settings,
         }
         arguments = ("-c", "python:gateway.gunicorn_conf", "gateway.app:create_app()")
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # nosec B603 # our own words, without a shell
             [sys.executable, "-m", "gunicorn", *arguments], env=environment
         )
 

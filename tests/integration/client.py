@@ -18,7 +18,7 @@ import requests
 
 from chassis.testing import wait_until
 
-PASSWORD = "correct horse battery staple"
+PASSWORD = "correct horse battery staple"  # nosec B105 # made up for a test
 BASE = "/api/v1"
 LONGEST_WAIT = 30.0
 _numbers = itertools.count()

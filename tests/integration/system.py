@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,7 +57,7 @@ class RunningSystem:
         self.run_dir.mkdir(parents=True, exist_ok=True)
         command = [str(ROOT / "bin/run"), "--port", "0", "--no-demo", *self._options]
         with (self.run_dir / "runner.log").open("ab") as log:
-            self._runner = subprocess.Popen(
+            self._runner = subprocess.Popen(  # nosec B603 # our own words, without a shell
                 command, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
         wait_until(self._is_ready, START_SECONDS, every=0.1)
@@ -123,11 +123,11 @@ class RunningSystem:
         pid = self.pid(process)
         if Path(f"/proc/{pid}/comm").read_text().strip() == "docker":
             pause, resume = self._container_commands(process)
-            subprocess.run(pause, check=True, capture_output=True)
+            subprocess.run(pause, check=True, capture_output=True)  # nosec B603 # our own words, without a shell
             try:
                 yield
             finally:
-                subprocess.run(resume, check=True, capture_output=True)
+                subprocess.run(resume, check=True, capture_output=True)  # nosec B603 # our own words, without a shell
             return
         os.kill(pid, signal.SIGSTOP)
         try:

@@ -106,7 +106,7 @@ def all_kinds_of_requests(
     """Well-formed requests to every part of the system."""
     names = {"first_name": "Half", "last_name": "Stored"}
     owner = names | {"email": f"half.{uuid.uuid4().hex}@example.org", "password": "x" * 12}
-    login = {"login": organization.owner.email, "password": "wrong password"}
+    login = {"login": organization.owner.email, "password": "wrong password"}  # nosec B105 # made up for a test
     pair = f"instructor_id={instructor.id}&student_id={student.id}"
     page = f"/students/{student.id}/instructors"
     yield "POST", "/organizations", {"name": "Half", "time_zone": "UTC", "owner": owner}

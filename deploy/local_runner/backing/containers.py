@@ -9,7 +9,7 @@ import contextlib
 import os
 import select
 import shutil
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -50,7 +50,7 @@ def has_image(image: str) -> bool:
 def docker(*arguments: str) -> bool:
     """Whether the command succeeds, in a few seconds."""
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # nosec B603, B607 # our own words, without a shell, found on the PATH
             ["docker", *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -64,7 +64,7 @@ def docker(*arguments: str) -> bool:
 
 def can_pull(image: str) -> bool:
     """Pulls the image. A registry that says nothing for some seconds can't be reached."""
-    with subprocess.Popen(
+    with subprocess.Popen(  # nosec B603, B607 # our own words, without a shell, found on the PATH
         ["docker", "pull", image],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

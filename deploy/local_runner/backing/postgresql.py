@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -119,7 +119,7 @@ def initdb(program: Path, folder: Path, account: Account | None, password: str) 
     options = ["--username=postgres", f"--pwfile={password_file}", "--auth=scram-sha-256"]
     options += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions", "--no-sync"]
     command = [*stepping_down(account), str(program), "-D", str(folder / "data"), *options]
-    done = subprocess.run(
+    done = subprocess.run(  # nosec B603 # our own words, without a shell
         command, env=ENVIRONMENT, cwd="/", capture_output=True, text=True, check=False
     )
     password_file.unlink()

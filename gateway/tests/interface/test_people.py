@@ -12,7 +12,7 @@ from chassis.errors import Conflict, Forbidden, Invalid, Unavailable
 from chassis.testing import wait_until
 from gateway.testing import System, is_problem, pointers, timed
 
-SIGNED_IN = {"access_token": "a", "refresh_token": "r", "expires_in": 900}
+SIGNED_IN = {"access_token": "a", "refresh_token": "r", "expires_in": 900}  # nosec B105 # made up for a test
 
 
 def user(user_id: str | None = None, **fields: Any) -> dict[str, Any]:
@@ -46,15 +46,15 @@ def test_signing_up_needs_no_token(system: System) -> None:
 def test_logging_in_and_refreshing_are_passed_on(system: System) -> None:
     system.on("identity", "authenticate", SIGNED_IN)
     system.on("identity", "refresh", SIGNED_IN)
-    login = {"login": "ada@example.com", "password": "secret", "organization": "bright"}
+    login = {"login": "ada@example.com", "password": "secret", "organization": "bright"}  # nosec B105 # made up for a test
     assert system.request("POST", "/api/v1/auth/login", json=login).json() == SIGNED_IN
-    assert system.request("POST", "/api/v1/auth/refresh", json={"refresh_token": "r"}).ok
+    assert system.request("POST", "/api/v1/auth/refresh", json={"refresh_token": "r"}).ok  # nosec B105 # made up for a test
     assert system.calls("identity", "authenticate") == [login]
-    assert system.calls("identity", "refresh") == [{"refresh_token": "r"}]
+    assert system.calls("identity", "refresh") == [{"refresh_token": "r"}]  # nosec B105 # made up for a test
 
 
 def test_bad_credentials_are_401_and_a_choice_of_organizations_409(system: System) -> None:
-    login = {"login": "ada@example.com", "password": "secret"}
+    login = {"login": "ada@example.com", "password": "secret"}  # nosec B105 # made up for a test
     system.on("identity", "authenticate", Forbidden("identity.bad_credentials", "No."))
     answer = system.request("POST", "/api/v1/auth/login", json=login)
     is_problem(answer, 401, "identity.bad_credentials")
@@ -224,7 +224,7 @@ def test_a_new_password_needs_the_old_one(system: System) -> None:
     own = user(str(person.user_id))
     system.on("identity", "get_user", own)
     system.on("identity", "change_password", lambda _kwargs, _call: None)
-    body = {"password": "a new secret", "current_password": "the old one"}
+    body = {"password": "a new secret", "current_password": "the old one"}  # nosec B105 # made up for a test
     assert system.request("PATCH", "/api/v1/me", token, json=body).json() == own
     assert system.calls("identity", "change_password") == [{**body, "access_token": token}]
     for half, value in body.items():
@@ -238,8 +238,8 @@ def test_a_wrong_current_password_changes_nothing_and_ends_no_login(system: Syst
     system.on("identity", "get_user", user())
     system.on("identity", "change_password", Forbidden("identity.bad_credentials", "No."))
     body = {
-        "password": "a new secret",
-        "current_password": "wrong",
+        "password": "a new secret",  # nosec B105 # made up for a test
+        "current_password": "wrong",  # nosec B105 # made up for a test
         "time_zone": "Europe/Berlin",
     }
     problem = is_problem(system.request("PATCH", "/api/v1/me", token, json=body), 422)
@@ -249,7 +249,7 @@ def test_a_wrong_current_password_changes_nothing_and_ends_no_login(system: Syst
 
 def test_a_wrong_time_zone_is_found_before_the_password_is_changed(system: System) -> None:
     _, token = system.sign_in("student")
-    body = {"password": "a new secret", "current_password": "old", "time_zone": "Mars/Olympus"}
+    body = {"password": "a new secret", "current_password": "old", "time_zone": "Mars/Olympus"}  # nosec B105 # made up for a test
     answer = system.request("PATCH", "/api/v1/me", token, json=body)
     assert pointers(is_problem(answer, 422)) == ["/time_zone"]
     assert system.calls("identity", "change_password") == []
@@ -258,7 +258,7 @@ def test_a_wrong_time_zone_is_found_before_the_password_is_changed(system: Syste
 def test_a_stale_tag_stops_a_change_of_the_password(system: System) -> None:
     _, token = system.sign_in("student")
     system.on("identity", "get_user", user())
-    body = {"password": "a new secret", "current_password": "old"}
+    body = {"password": "a new secret", "current_password": "old"}  # nosec B105 # made up for a test
     headers = {"If-Match": '"2"'}
     is_problem(system.request("PATCH", "/api/v1/me", token, json=body, headers=headers), 412)
     assert system.calls("identity", "change_password") == []

@@ -18,7 +18,7 @@ EXAMPLES: dict[str, Any] = {
     "uuid": SOME_ID,
     "date-time": "2030-01-31T15:00:00+00:00",
     "email": "ada@example.com",
-    "password": "correct horse",
+    "password": "correct horse",  # nosec B105 # made up for a test
 }
 
 

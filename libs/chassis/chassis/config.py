@@ -31,7 +31,7 @@ def load_settings(env: Env | None = None) -> Settings:
     return Settings(
         amqp_url=env.str("AMQP_URL"),
         database_url=sqlalchemy_url(env.str("DATABASE_URL")),
-        http_host=env.str("HTTP_HOST", "0.0.0.0"),  # noqa: S104 - in a container all addresses
+        http_host=env.str("HTTP_HOST", "0.0.0.0"),  # noqa: S104 - in a container all addresses # nosec B104
         http_port=env.int("HTTP_PORT", 8080),
         rpc_workers=env.int("RPC_WORKERS", 16),
         database_connections=env.int("DATABASE_CONNECTIONS", 12),

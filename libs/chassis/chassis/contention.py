@@ -27,5 +27,5 @@ def run_again_on_contention(work: Callable[[], Result]) -> Result:
             return work()
         except Contention:
             log.info("transaction.contention", attempt=attempt)
-            time.sleep(random.uniform(0.005, 0.03) * attempt)  # noqa: S311 - no secret
+            time.sleep(random.uniform(0.005, 0.03) * attempt)  # noqa: S311 - no secret # nosec B311
     raise Unavailable("database.contention", "Too many changes at once; try again.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -52,7 +52,7 @@ def run(source: IO[bytes], rows: IO[bytes]) -> None:
     """Runs the child from `source` to `rows`."""
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # nosec B603 # our own words, without a shell
             COMMAND, stdin=source, stdout=rows, env=environment, timeout=SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
 import time
 import urllib.error
@@ -51,7 +51,7 @@ class ServiceProcess:
         self._ports: list[int] = []
         self._client = RpcClient(amqp_url(), name="test")
         self._publisher = ConfirmedPublisher(amqp_url())
-        self._log = Path(os.environ.get("TEST_LOGS", "/tmp")) / f"{self.database.name}.log"  # noqa: S108
+        self._log = Path(os.environ.get("TEST_LOGS", "/tmp")) / f"{self.database.name}.log"  # noqa: S108 - logs of tests # nosec B108
 
     def __enter__(self) -> Self:
         topology.delete_queues(self.contract, amqp_url())
@@ -75,7 +75,7 @@ class ServiceProcess:
 
     def prepare(self) -> None:
         """What `bin/migrate` does."""
-        subprocess.run(
+        subprocess.run(  # nosec B603 # our own words, without a shell
             [sys.executable, "-m", "chassis", "prepare", self.package],
             env=self._environment(0),
             check=True,
@@ -91,7 +91,7 @@ class ServiceProcess:
 
     def _spawn(self, port: int) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
-            return subprocess.Popen(
+            return subprocess.Popen(  # nosec B603 # our own words, without a shell
                 [sys.executable, "-m", "chassis", "run", self.package],
                 env=self._environment(port),
                 stdout=log,
@@ -120,7 +120,7 @@ class ServiceProcess:
         """The body of a 200 answer of the process's health server, else None."""
         try:
             url = f"http://127.0.0.1:{port or self._ports[0]}{path}"
-            with urllib.request.urlopen(url, timeout=5) as response:
+            with urllib.request.urlopen(url, timeout=5) as response:  # nosec B310 # an address of our own
                 body: bytes = response.read()
                 return body.decode()
         except (OSError, urllib.error.URLError):

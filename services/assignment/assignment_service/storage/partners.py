@@ -23,7 +23,7 @@ ACTIVE_PAIRS: Final = f"""
               AND a.{{other}} >= person.since AND coalesce(a.ended_at, 'infinity') = 'infinity'
             ORDER BY a.{{other}} LIMIT %(limit)s) found
      ORDER BY person.place, found.{{other}} LIMIT %(limit)s
-"""  # noqa: S608 - our own words
+"""  # noqa: S608 - our own words # nosec B608
 
 ACTIVE_PAIRS_OF: Final = {
     Role.INSTRUCTOR: ACTIVE_PAIRS.format(own="instructor_id", other="student_id"),

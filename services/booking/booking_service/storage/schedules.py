@@ -57,7 +57,7 @@ def _clashes_of(person: str, role: str) -> str:
             AND starts_at < :ends_at AND starts_at > :starts_at - interval '{MAX_MINUTES} minutes'
             AND ends_at > :starts_at AND status <> 'cancelled' AND id <> :id
           ORDER BY starts_at, id LIMIT {MOST_CONFLICTS})
-    """  # noqa: S608 - literals below
+    """  # noqa: S608 - literals below # nosec B608
 
 
 # Who holds both roles can't teach and learn at once. The constraints know one column each, so that rests on the locks.
@@ -97,7 +97,7 @@ INSERT_UNLESS_CLASHING: Final = Prepared(
            ) AS pair_booked_before,
            clashes.*
       FROM (SELECT) AS always LEFT JOIN clashes ON true
-    """,  # noqa: S608 - column names of ours
+    """,  # noqa: S608 - column names of ours # nosec B608
 )
 
 CHANGEABLE: Final = (

@@ -34,7 +34,7 @@ FUTURE_OF_PAIRS: Final = (
        AND sessions.status IN ('pending', 'scheduled')
      ORDER BY sessions.id
        FOR UPDATE OF sessions
-    """  # noqa: S608 - column names of ours
+    """  # noqa: S608 - column names of ours # nosec B608
     )
     .bindparams(sa.bindparam("organization_id", type_=sa.Uuid), sa.bindparam("pairs", type_=JSONB))
     .columns(*SESSION_COLUMNS)

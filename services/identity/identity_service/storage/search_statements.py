@@ -43,7 +43,7 @@ def list_statement(role: str | None, *, has_status: bool) -> str:
          WHERE u.organization_id = %(organization_id)s {OF_ROLE[role]}{status}
            AND (u.sort_key, u.id) > (%(after_key)s, %(after_id)s)
          ORDER BY u.sort_key, u.id LIMIT %(limit)s
-    """  # noqa: S608 - constants only
+    """  # noqa: S608 - constants only # nosec B608
 
 
 @cache
@@ -54,7 +54,7 @@ def meant_statement(role: str | None, *, has_status: bool) -> str:
         f"""(SELECT u.id FROM users AS u
               WHERE u.organization_id = %(organization_id)s AND u.{key} >= v.q AND u.{key} < v.q || %(highest)s
                     {OF_ROLE[role]}{status}
-              ORDER BY u.{key} LIMIT {MOST_MEANT})"""  # noqa: S608 - constants only
+              ORDER BY u.{key} LIMIT {MOST_MEANT})"""  # noqa: S608 - constants only # nosec B608
         for key in KEYS
     ]
     return f"""
@@ -68,7 +68,7 @@ def meant_statement(role: str | None, *, has_status: bool) -> str:
          CROSS JOIN LATERAL (SELECT (to_char(m.number, 'FM000') || u.sort_key) COLLATE "C" AS key) AS k
          WHERE (3, k.key, u.id) > (%(after_class)s, %(after_key)s, %(after_id)s)
          ORDER BY k.key, u.id LIMIT %(limit)s
-    """  # noqa: S608 - constants only
+    """  # noqa: S608 - constants only # nosec B608
 
 
 @cache
@@ -84,7 +84,7 @@ def beginning_statement(role: str | None, *, has_status: bool, is_first_page: bo
     branches = [
         f"""(SELECT u.id, u.{key} AS key FROM users AS u
               WHERE u.organization_id = %(organization_id)s AND {bounds.format(key=key)} {OF_ROLE[role]}{status}
-              ORDER BY u.{key}, u.id LIMIT %(limit)s)"""  # noqa: S608 - constants only
+              ORDER BY u.{key}, u.id LIMIT %(limit)s)"""  # noqa: S608 - constants only # nosec B608
         for key in KEYS
     ]
     return f"""
@@ -93,7 +93,7 @@ def beginning_statement(role: str | None, *, has_status: bool, is_first_page: bo
                  GROUP BY b.id ORDER BY 1, 2 LIMIT %(limit)s) AS m
           JOIN users AS u ON u.organization_id = %(organization_id)s AND u.id = m.id
          ORDER BY m.key, m.id
-    """  # noqa: S608 - constants only
+    """  # noqa: S608 - constants only # nosec B608
 
 
 def alike_statement(number: int, key: str) -> str:
@@ -105,7 +105,7 @@ def alike_statement(number: int, key: str) -> str:
           CROSS JOIN LATERAL (SELECT ({key}) COLLATE "C" AS key) AS k
          WHERE ({number}, k.key, u.id) > (%(after_class)s, %(after_key)s, %(after_id)s)
          ORDER BY k.key, u.id LIMIT %(limit)s
-    """  # noqa: S608 - constants only
+    """  # noqa: S608 - constants only # nosec B608
 
 
 HAVING_WORDS: Final = alike_statement(2, "u.sort_key")
@@ -129,7 +129,7 @@ LIST_AMONG: Final = f"""
     SELECT {SHOWN}, 1 AS class, u.sort_key AS key FROM users AS u
      WHERE {FEW} AND (u.sort_key, u.id) > (%(after_key)s, %(after_id)s)
      ORDER BY u.sort_key, u.id LIMIT %(limit)s
-"""  # noqa: S608 - constants only
+"""  # noqa: S608 - constants only # nosec B608
 
 AMONG: Final = f"""
     SELECT {SHOWN}, r.class, r.key
@@ -143,4 +143,4 @@ AMONG: Final = f"""
                                     ELSE to_char(1 - m.nearness, 'FM0.000') || u.sort_key END COLLATE "C" AS key) AS r
      WHERE {FEW} AND (r.class, r.key, u.id) > (%(after_class)s, %(after_key)s, %(after_id)s)
      ORDER BY r.class, r.key, u.id LIMIT %(limit)s
-"""  # noqa: S608 - constants only
+"""  # noqa: S608 - constants only # nosec B608

@@ -27,7 +27,7 @@ INSERT = f"""
       FROM jsonb_to_recordset(%(people)s) AS given ({WRITTEN})
      ORDER BY id
     RETURNING id, roles, status, time_zone, version
-"""  # noqa: S608 - constants only
+"""  # noqa: S608 - constants only # nosec B608
 
 UPDATE = f"""
     UPDATE users
@@ -37,7 +37,7 @@ UPDATE = f"""
       FROM jsonb_to_recordset(%(people)s) AS given ({WRITTEN})
      WHERE users.organization_id = %(organization_id)s AND users.id = given.id
     RETURNING users.id, users.roles, users.status, users.time_zone, users.version
-"""  # noqa: S608 - constants only
+"""  # noqa: S608 - constants only # nosec B608
 
 
 def named(column: sa.Column[Any], parameter: str) -> sa.Select[Any]:

@@ -12,7 +12,7 @@ import pytest
 from chassis.context import Actor
 from chassis.testing import ServiceProcess
 
-PASSWORD = "correct horse battery"
+PASSWORD = "correct horse battery"  # nosec B105 # made up for a test
 # Cheap hashes: what is tested is who may sign in, not how long guessing takes.
 SETTINGS = {"TOKEN_SECRET": "s" * 40, "ARGON2_MEMORY_KIB": "64", "ARGON2_PASSES": "1"}
 

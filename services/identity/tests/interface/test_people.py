@@ -127,7 +127,7 @@ def test_instructors_can_only_be_chosen_for_a_student(organization: Organization
         ({"first_name": "x" * 101}, "/first_name"),
         ({"last_name": ["x"]}, "/last_name"),
         ({"time_zone": "Nowhere/Town"}, "/time_zone"),
-        ({"password": "1234567"}, "/password"),
+        ({"password": "1234567"}, "/password"),  # nosec B105 # made up for a test
         ({"instructor_ids": ["x"]}, "/instructor_ids/0"),
         ({"is_admin": True}, "/is_admin"),
     ],
@@ -395,7 +395,7 @@ def test_a_new_password_ends_the_other_logins(organization: Organization) -> Non
         service.call(
             "change_password",
             actor=organization.actor(user),
-            current_password="not this one",
+            current_password="not this one",  # nosec B106 # made up for a test
             password="a new password",
         )
     assert refused.value.code == "identity.bad_credentials"
@@ -403,7 +403,7 @@ def test_a_new_password_ends_the_other_logins(organization: Organization) -> Non
         "change_password",
         actor=organization.actor(user),
         current_password=PASSWORD,
-        password="a new password",
+        password="a new password",  # nosec B106 # made up for a test
         access_token=here,
     )
     assert service.call("verify_token", access_token=here)
@@ -411,7 +411,7 @@ def test_a_new_password_ends_the_other_logins(organization: Organization) -> Non
         service.call("verify_token", access_token=there)
     with pytest.raises(Forbidden):
         service.call("authenticate", login=user["email"], password=PASSWORD)
-    assert service.call("authenticate", login=user["email"], password="a new password")
+    assert service.call("authenticate", login=user["email"], password="a new password")  # nosec B106 # made up for a test
     assert events_of(organization, "credentials_revoked")[-1].data == {"user_id": user["id"]}
 
 

@@ -88,7 +88,7 @@ def test_whoever_may_not_sign_in_gets_the_same_answer(organization: Organization
 def test_a_login_in_two_organizations_must_choose_one(service: ServiceProcess) -> None:
     address = email()
     first, second = sign_up(service, email=address), sign_up(service, email=address)
-    third = sign_up(service, email=address, password="something else 1")
+    third = sign_up(service, email=address, password="something else 1")  # nosec B106 # made up for a test
     with pytest.raises(Conflict) as refused:
         login(service, address)
     assert refused.value.code == "identity.choose_organization"
