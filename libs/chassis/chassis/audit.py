@@ -24,6 +24,8 @@ MAX_TARGETS: Final = 1_000
 # JSON keeps whole numbers exact up to here in every language (RFC 8785 and I-JSON).
 EXACT: Final = 2**53 - 1
 
+UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
 
 class AuditRecordedSchema(Schema):
     """An action for the audit log; when and from where it came is in the envelope."""
@@ -65,8 +67,8 @@ def record(
     ids = [str(target) for target in targets]
     organization = organization_id or uow.organization_id
     caller = context.current_or_none()
-    if actor_id is None and caller is not None and caller.actor is not None:
-        actor_id = caller.actor.user_id
+    if actor_id is None and caller is not None:
+        actor_id = caller.actor_id
     return uow.publish(
         EVENT,
         # Not the aggregate's own subject: an audit event that has to wait must not hold its other events back.
@@ -91,10 +93,12 @@ def require_plain(value: Any) -> None:
     elif isinstance(value, list):
         for item in value:
             require_plain(item)
-    elif isinstance(value, str):
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            raise ValueError("a text in the details can't be stored")
-    elif isinstance(value, float) or (isinstance(value, int) and abs(value) > EXACT):
-        raise ValueError("a number in the details has no exact spelling")
-    elif value is not None and not isinstance(value, int):
-        raise ValueError(f"{type(value).__name__} is no kind of JSON")
+    elif not is_plain(value):
+        raise ValueError("a value in the details has no plain spelling")
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a single value is spelled the same everywhere."""
+    if isinstance(value, str):
+        return not UNSTORABLE.search(value)
+    return value is None or (isinstance(value, int) and abs(value) <= EXACT)
