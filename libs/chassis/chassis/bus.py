@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from amqp import Message
+from kombu import Consumer
 from nameko.messaging import QueueConsumer
 
 from chassis.connections import RECOVERABLE, corked_frame_writer, send
@@ -22,13 +23,18 @@ class BusConsumer(QueueConsumer):
     """
 
     def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
-        """Called by kombu after each (re)connection."""
+        """Called by kombu after each (re)connection.
+
+        Each provider has a channel of its own: a prefetch count holds for whatever starts to consume on its channel
+        after it was set, and kombu starts all consumers only when all were made.
+        """
         for provider in self._providers:
-            consumer = consumer_cls(
-                queues=[provider.queue], on_message=partial(self._hand_over, provider)
+            self._consumers[provider] = Consumer(
+                channel.connection.channel(),
+                queues=[provider.queue],
+                on_message=partial(self._hand_over, provider),
+                prefetch_count=provider.prefetch,
             )
-            consumer.qos(prefetch_count=provider.prefetch)
-            self._consumers[provider] = consumer
         return self._consumers.values()
 
     def _hand_over(self, provider: Any, message: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -111,17 +111,23 @@ class EventHandler(Entrypoint):
                 partial(self._settle, message, "unreadable", [], str(error))
             )
             return
+        self._start(message, event)
+
+    def _start(self, message: Any, event: Event) -> None:
         call = context_of(event, self._seconds)
+        self._spawn(call, [message], event, partial(self._finish, message, time.monotonic()))
+
+    def _spawn(
+        self, call: context.CallContext, messages: Sequence[Any], argument: Any, finish: Any
+    ) -> None:
+        """Starts the method in a worker; `finish` settles the messages."""
         try:
             self.container.spawn_worker(
-                self,
-                (event,),
-                {},
-                context_data={"call": call},
-                handle_result=partial(self._finish, message, time.monotonic()),
+                self, (argument,), {}, context_data={"call": call}, handle_result=finish
             )
         except ContainerBeingKilled:
-            self.queue_consumer.requeue_message(message)
+            for message in messages:
+                self.queue_consumer.requeue_message(message)
 
     def _finish(
         self, message: Any, started: float, _worker: Any, result: Any, exc_info: Any

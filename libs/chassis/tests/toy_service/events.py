@@ -32,5 +32,9 @@ CONTRACT = Contract(
         Published("thing_lost", Thing, "Nobody subscribes, though somebody must.", required=True),
         Published("rumour_spread", Thing, "Nobody has to subscribe."),
     ),
-    subscribes=(Subscription("toy", "thing_made"), Subscription("other", "thing_done")),
+    subscribes=(
+        Subscription("toy", "thing_made"),
+        Subscription("other", "thing_done"),
+        Subscription("other", "thing_counted"),
+    ),
 )

@@ -1,6 +1,7 @@
 import time
 import uuid
 
+from chassis.batches import first_deliveries, on_events
 from chassis.consumer import on_event
 from chassis.context import current, current_actor, current_operation
 from chassis.errors import KINDS, FieldError, Unavailable
@@ -69,6 +70,24 @@ class Service(ServiceBase):
             FAILURES[event.id] = failed + 1
             raise Unavailable("other.down", "Not now.")
         self._note(event)
+
+    @on_events("other", "thing_counted", prefetch=40)
+    def on_other_thing_counted(self, events):
+        for organization_id in {event.organization_id for event in events}:
+            ours = [event for event in events if event.organization_id == organization_id]
+            with self.database.unit_of_work(organization_id) as uow:
+                first = first_deliveries(uow, ours, "on_other_thing_counted")
+                for event in first:
+                    if event.data.get("fails"):
+                        raise ZeroDivisionError("a bad event")
+                    row = {
+                        "organization_id": event.organization_id,
+                        "event_id": event.id,
+                        "subject": f"batch of {len(events)}",
+                        "number": event.data["number"],
+                    }
+                    uow.execute(arrivals.insert(), row)
+                uow.commit()
 
     def _note(self, event):
         with self.database.unit_of_work(event.organization_id) as uow:

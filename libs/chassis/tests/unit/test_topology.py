@@ -44,6 +44,7 @@ def test_queues_are_named_and_bound_like_this():
         "toy.retry.30s": ("toy.retry.30s", "", retry(30_000)),
         "toy.on_toy_thing_made": ("toy.events", "thing_made", EVENTS),
         "toy.on_other_thing_done": ("other.events", "thing_done", EVENTS),
+        "toy.on_other_thing_counted": ("other.events", "thing_counted", EVENTS),
     }
     assert all(queue.durable and not queue.auto_delete for queue in declared(False))
 
