@@ -67,11 +67,12 @@ INSERT_INBOX_ENTRY: Final = """
 # older than the lock, so a result stored in between is missed here and found by the primary key at the commit.
 FIND_OPERATION: Final = Prepared(
     "find_operation",
-    {"id": "text"},
+    {"id": "text", "organization_id": "uuid"},
     """
     SELECT pg_try_advisory_xact_lock(hashtextextended(:id, 1)) AS locked,
            operations.fingerprint, operations.result
-      FROM (SELECT) AS always LEFT JOIN operations ON operations.id = CAST(:id AS uuid)
+      FROM (SELECT) AS always LEFT JOIN operations
+        ON operations.id = CAST(:id AS uuid) AND operations.organization_id IS NOT DISTINCT FROM :organization_id
     """,
 )
 

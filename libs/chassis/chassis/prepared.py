@@ -16,7 +16,8 @@ from psycopg2 import Error, OperationalError
 from sqlalchemy.engine import Connection, CursorResult, Engine
 from sqlalchemy.exc import DBAPIError
 
-from chassis.scope import Scope, scope_statement
+from chassis.filters import as_switched
+from chassis.scope import Scope, System, scope_statement
 
 # A plan that was good for a small table may be a bad one for what it grows to until the statistics follow.
 PLAN_SECONDS = 10.0
@@ -136,6 +137,8 @@ def preparation_of(statement: Prepared, planned_at: float | None, now: float) ->
 
 def text_of(scope: Scope, statement: Prepared, preparation: str) -> str:
     """One simple query, which PostgreSQL runs as one transaction: the settings end with it."""
+    if preparation:
+        preparation = as_switched(preparation, is_confined=not isinstance(scope, System))
     return f"{scope_statement(scope)}; {preparation}{statement.execution}"
 
 

@@ -121,7 +121,8 @@ class UnitOfWork:
         Raises Invalid `idempotency.key_reused` for other arguments under the same id, and Conflict
         `idempotency.in_progress` while the first is still running.
         """
-        row = self.run(plumbing.FIND_OPERATION, {"id": str(operation.id)}).one()
+        wanted = {"id": str(operation.id), "organization_id": owner_of_operations(self.scope)}
+        row = self.run(plumbing.FIND_OPERATION, wanted).one()
         if not row.locked:
             raise Conflict("idempotency.in_progress", "The first request with this key still runs.")
         if row.fingerprint is None:
@@ -184,11 +185,16 @@ def outbox_row(event: Event) -> Sequence[Any]:
     )
 
 
+def owner_of_operations(scope: Scope) -> str | None:
+    """Whose operations a transaction stores and finds again: its organization's, or nobody's."""
+    return None if isinstance(scope, System) else str(scope)
+
+
 def operation_row(operation: Operation, result: Any, scope: Scope) -> Sequence[Any]:
     """The parameters for `plumbing.INSERT_OPERATION`."""
     return (
         str(operation.id),
-        None if isinstance(scope, System) else str(scope),
+        owner_of_operations(scope),
         operation.fingerprint,
         orjson.dumps({"value": result}).decode(),
     )
