@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from chassis import plumbing
+from chassis import erasing, plumbing
 
 TENANT = "organization_id = nullif(current_setting('app.organization_id', true), '')::uuid"
 IN_SYSTEM_SCOPE = "current_setting('app.system', true) = 'on'"
@@ -31,6 +31,12 @@ def create_plumbing(op: Any) -> None:
 def drop_plumbing(op: Any) -> None:
     """Undoes `create_plumbing`."""
     plumbing.metadata.drop_all(op.get_bind())
+
+
+def create_erased_people(op: Any) -> None:
+    """Creates the table of `chassis.erasing`."""
+    erasing.metadata.create_all(op.get_bind())
+    enable_tenancy(op, "erased_people")
 
 
 def enable_tenancy(op: Any, table: str) -> None:

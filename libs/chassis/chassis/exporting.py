@@ -1,0 +1,169 @@
+"""A copy of what a service holds about one person, page by page.
+
+A service says what it holds (`Section`); rights, order and cursors are done here. Knows people by their ids only.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from marshmallow import fields
+
+from chassis.context import Actor
+from chassis.database import UnitOfWork
+from chassis.errors import Forbidden, Invalid
+from chassis.fields import StrictSchema, Text
+from chassis.pages import decode_cursor, encode_cursor
+
+# A page of the longest messages is some megabytes.
+PAGE: Final = 200
+
+
+class PersonArguments(StrictSchema):
+    """Arguments of calls about one person's data."""
+
+    user_id = fields.UUID(required=True)
+
+
+class ExportArguments(PersonArguments):
+    """Arguments of `export_person`."""
+
+    cursor = Text(max=1000, load_default=None, allow_none=True)
+
+
+def require_own_or_owner(actor: Actor, person_id: uuid.UUID) -> None:
+    """A person's data are handed to that person and to owners."""
+    if actor.user_id != person_id:
+        require_owner(actor)
+
+
+def require_owner(actor: Actor) -> None:
+    """Erasing, and asking whether it is done, is for owners."""
+    if not actor.has_role("owner"):
+        raise Forbidden("access.owner_only", "Only an owner may do this.")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One kind of records about a person, in the order of `keys`, which name each record.
+
+    `statement` selects the columns of `keys` too, and has the parameters `organization_id` and `person_id`. `about` is
+    for people who read the export. `show` gets the row and whose data it is.
+    """
+
+    file: str
+    about: str
+    statement: sa.Select[Any]
+    keys: tuple[sa.ColumnElement[Any], ...]
+    show: Callable[[Any, uuid.UUID], dict[str, Any]]
+    later: sa.Select[Any] = field(init=False)
+    first: sa.Select[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        ordered = self.statement.order_by(*self.keys).limit(PAGE + 1)
+        after = [
+            sa.bindparam(f"after_{number}", type_=key.type) for number, key in enumerate(self.keys)
+        ]
+        object.__setattr__(self, "first", ordered)
+        object.__setattr__(self, "later", ordered.where(sa.tuple_(*self.keys) > sa.tuple_(*after)))
+
+    def rows(
+        self, uow: UnitOfWork, person_id: uuid.UUID, after: Sequence[Any] | None
+    ) -> Sequence[Any]:
+        """Up to a page of rows and one more."""
+        whose = {"organization_id": uow.organization_id, "person_id": person_id}
+        if after is None:
+            return uow.execute(self.first, whose).all()
+        place = {f"after_{number}": value for number, value in enumerate(after)}
+        return uow.execute(self.later, whose | place).all()
+
+    def place_of(self, row: Any) -> list[Any]:
+        """The row's keys as a cursor has them."""
+        values = [row._mapping[key.key] for key in self.keys]  # noqa: SLF001 - SQLAlchemy's public name
+        return [v.isoformat() if isinstance(v, datetime) else v for v in values]
+
+    def place_in(self, found: Sequence[Any]) -> list[Any]:
+        """The keys that `place_of` gave, read from a cursor; ValueError for others."""
+        if len(found) != len(self.keys):
+            raise ValueError("wrong number of keys")
+        return [kind_of(key)(value) for key, value in zip(self.keys, found, strict=True)]
+
+
+def kind_of(key: sa.ColumnElement[Any]) -> Callable[[Any], Any]:
+    """What reads a key of this column from a cursor."""
+    kinds: dict[type[Any], Callable[[Any], Any]] = {
+        uuid.UUID: uuid.UUID,
+        datetime: moment,
+        int: whole,
+        str: str,
+    }
+    return kinds[key.type.python_type]
+
+
+def moment(value: Any) -> datetime:
+    """A moment in a cursor."""
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise ValueError("a moment without an offset")
+    return found
+
+
+def whole(value: Any) -> int:
+    """A number in a cursor."""
+    if type(value) is not int or not -(2**63) <= value < 2**63:
+        raise ValueError("no number of ours")
+    return value
+
+
+def export_page(
+    uow: UnitOfWork, person_id: uuid.UUID, cursor: str | None, sections: Sequence[Section]
+) -> dict[str, Any]:
+    """A page of one section: `file`, `about`, `items` and the cursor of the page after it.
+
+    A section of which there is nothing has an empty page, so that the reader sees that nothing is held.
+    """
+    number, after = place_of(cursor, sections)
+    section = sections[number]
+    rows = section.rows(uow, person_id, after)
+    shown = rows[:PAGE]
+    following: str | None = None
+    if len(rows) > PAGE:
+        following = encode_cursor(number, section.place_of(shown[-1]))
+    elif number + 1 < len(sections):
+        following = encode_cursor(number + 1, None)
+    return {
+        "file": section.file,
+        "about": section.about,
+        "items": [section.show(row, person_id) for row in shown],
+        "next_cursor": following,
+    }
+
+
+def place_of(cursor: str | None, sections: Sequence[Section]) -> tuple[int, list[Any] | None]:
+    """Section and keys after which a page starts; Invalid for what is no cursor of ours."""
+    if cursor is None:
+        return 0, None
+    number, keys = decode_cursor(cursor, whole, list_or_none)
+    if not 0 <= number < len(sections):
+        raise not_a_cursor()
+    try:
+        return number, None if keys is None else sections[number].place_in(keys)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise not_a_cursor() from error
+
+
+def list_or_none(value: Any) -> list[Any] | None:
+    """The keys in a cursor, yet to be read."""
+    if value is None or isinstance(value, list):
+        return value
+    raise ValueError("no keys")
+
+
+def not_a_cursor() -> Invalid:
+    """The cursor is none that an export gave."""
+    return Invalid.field("/cursor", "Not a cursor of this list.")
