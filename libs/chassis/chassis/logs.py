@@ -1,17 +1,24 @@
 """Structured logs: one JSON object a line, with a constant event name, ids as fields, no personal data.
 
-Every line carries the request id of the call it belongs to.
+Every line carries the request id of the call it belongs to. What an error quotes of people's
+data stays out of its trace.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from typing import Any
 
 import structlog
 
 from chassis import context
+
+# Their texts quote what they could not take: a password as well as a number.
+QUOTING = (ValueError, KeyError)
+NAMED = ("table", "column", "constraint")
+LONGEST_CHAIN = 10
 
 
 def add_call(_logger: Any, _method: str, entry: dict[str, Any]) -> dict[str, Any]:
@@ -29,7 +36,7 @@ def configure(level: str, **bound: str) -> None:
         add_call,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(lambda exc_info: trace_of(exc_info[1])),
     ]
     threshold = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
@@ -53,6 +60,28 @@ def configure(level: str, **bound: str) -> None:
     root.setLevel(max(threshold, logging.WARNING))
     # Nameko logs every expected error with its trace; the RPC server counts them by code instead.
     logging.getLogger("nameko.containers").addFilter(is_unexpected)
+
+
+def trace_of(error: BaseException | None) -> str:
+    """The traces of an error and of those behind it, oldest first, with the texts that `text_of` gives."""
+    chain: list[BaseException] = []
+    while error is not None and len(chain) < LONGEST_CHAIN:
+        chain.append(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join(
+        "".join(traceback.format_tb(one.__traceback__))
+        + f"{type(one).__qualname__}: {text_of(one)}"
+        for one in reversed(chain)
+    )
+
+
+def text_of(error: BaseException) -> str:
+    """What may be said of an error. PostgreSQL's quotes keys and rows, so only its code and our own names remain."""
+    of_database: Any = getattr(error, "orig", error)
+    if hasattr(of_database, "pgcode"):
+        names = (getattr(of_database.diag, f"{kind}_name", None) for kind in NAMED)
+        return " ".join(word for word in (of_database.pgcode, *names) if word) or "no code"
+    return "(not shown)" if isinstance(error, QUOTING) else str(error)
 
 
 def is_unexpected(record: logging.LogRecord) -> bool:

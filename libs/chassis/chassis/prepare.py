@@ -22,6 +22,10 @@ from chassis.events import Contract
 
 log = structlog.get_logger()
 
+# Our statements carry their values in their text, names and messages of people among them: PostgreSQL must not log the
+# text of one that failed, nor the row that a constraint refused.
+LOGGING = {"log_min_error_statement": "panic", "log_error_verbosity": "terse"}
+
 
 def contract_of(package: str) -> Contract:
     """The contract that `<package>.events` declares."""
@@ -73,6 +77,7 @@ def bootstrap(admin_url: str, owner: URL, application: URL) -> None:
             cursor.execute("SELECT pg_advisory_lock(727273)")
             for role in (owner, application):
                 ensure_role(cursor, role)
+                keep_out_of_logs(cursor, role)
             ensure_database(cursor, owner)
     finally:
         connection.close()
@@ -88,6 +93,19 @@ def ensure_role(cursor: psycopg2.extensions.cursor, role: URL) -> None:
             verb, sql.Identifier(str(role.username)), sql.Literal(role.password)
         )
     )
+
+
+def keep_out_of_logs(cursor: psycopg2.extensions.cursor, role: URL) -> None:
+    """Sets what PostgreSQL logs of the role's statements. Only a superuser may, so others are told to see to it."""
+    try:
+        for setting, value in LOGGING.items():
+            cursor.execute(
+                sql.SQL("ALTER ROLE {} SET {} = {}").format(
+                    sql.Identifier(str(role.username)), sql.Identifier(setting), sql.Literal(value)
+                )
+            )
+    except psycopg2.errors.InsufficientPrivilege:
+        log.warning("server.may_log_statements", role=role.username, **LOGGING)
 
 
 def ensure_database(cursor: psycopg2.extensions.cursor, owner: URL) -> None:
