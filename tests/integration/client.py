@@ -1,6 +1,7 @@
 """Tandem's HTTP API as the help article's people use it, so that tests read like the article.
 
-Every answer that is no 2xx is checked, everywhere, to be a problem as API.md describes it.
+Every answer that is no 2xx is checked, everywhere, to be a problem as API.md describes it. Every secret that is sent or
+received is remembered, so that it can be sought in the logs: see `secrecy`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 import requests
 
 from chassis.testing import wait_until
+
+from .secrecy import SECRETS
 
 PASSWORD = "correct horse battery staple"  # nosec B105 # made up for a test
 BASE = "/api/v1"
@@ -62,6 +65,7 @@ class Api:
     ) -> Answer:
         """Sends a request. A path that starts with `/` counts from /api/v1."""
         given = dict(headers or {})
+        SECRETS.learn([json, {"access_token": self.token}])
         if self.token:
             given.setdefault("Authorization", f"Bearer {self.token}")
         began = time.monotonic()
@@ -76,6 +80,7 @@ class Api:
         answer = Answer(
             response.status_code, body_of(response), response.headers, time.monotonic() - began
         )
+        SECRETS.learn(answer.body)
         check_problem(method, path, answer)
         return answer
 

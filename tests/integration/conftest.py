@@ -14,6 +14,7 @@ from local_runner.places import RunDir
 from local_runner.run import forget
 
 from .client import Api, Organization, sign_up
+from .secrecy import SECRETS
 from .system import SERVICES, RunningSystem
 
 SECONDS_FOR_A_TEST = 300
@@ -31,11 +32,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @contextmanager
 def run_folder() -> Iterator[Path]:
-    """A run folder that leaves nothing behind, neither its servers' data nor their volumes."""
+    """A run folder that leaves nothing behind, neither its servers' data nor their volumes.
+
+    When all is over, its logs must be without any secret that the tests sent or were sent.
+    """
     folder = Path(tempfile.mkdtemp(prefix="tandem-test-"))
     folder.chmod(0o755)
     try:
         yield folder
+        SECRETS.assert_not_in(folder)
     finally:
         forget(RunDir(folder))
         shutil.rmtree(folder, ignore_errors=True)
