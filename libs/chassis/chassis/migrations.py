@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -39,21 +40,57 @@ def create_erased_people(op: Any) -> None:
     enable_tenancy(op, "erased_people")
 
 
-def enable_tenancy(op: Any, table: str) -> None:
+def enable_tenancy(op: Any, table: str, *, in_system_scope: bool = True) -> None:
     """Confines `table` (which has `organization_id`) by forced row level security.
 
-    The application role sees the rows of the organization its transaction is set to, or, in the system scope, all.
+    The application role sees the rows of the organization its transaction is set to, or, where the system scope reaches
+    the table, all. Give False unless some work really belongs to no organization: ADR 0014 lists what does.
     Migrations run as the owner, who needs every row; force makes that a policy rather than an exemption.
     """
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
     op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-    op.execute(
-        f"CREATE POLICY {table}_tenant ON {table} USING ({TENANT} OR {IN_SYSTEM_SCOPE}) "
-        f"WITH CHECK ({TENANT} OR {IN_SYSTEM_SCOPE})"
-    )
+    create_tenant_policy(op, table, in_system_scope=in_system_scope)
     op.execute(
         f"CREATE POLICY {table}_owner ON {table} TO CURRENT_USER USING (true) WITH CHECK (true)"
     )
+
+
+def create_tenant_policy(op: Any, table: str, *, in_system_scope: bool) -> None:
+    """The policy for everybody but the owner, to see and to write."""
+    condition = f"{TENANT} OR {IN_SYSTEM_SCOPE}" if in_system_scope else TENANT
+    op.execute(
+        f"CREATE POLICY {table}_tenant ON {table} USING ({condition}) WITH CHECK ({condition})"
+    )
+
+
+def narrow_system_scope(op: Any, reached: Collection[str]) -> None:
+    """Takes every tenant table that was there before out of the system scope's reach, but for `reached`."""
+    for table in tables_with_tenancy(op):
+        op.execute(f"DROP POLICY {table}_tenant ON {table}")
+        create_tenant_policy(op, table, in_system_scope=table in reached)
+
+
+def widen_system_scope(op: Any) -> None:
+    """Undoes `narrow_system_scope`."""
+    narrow_system_scope(op, tables_with_tenancy(op))
+
+
+def tables_with_tenancy(op: Any) -> list[str]:
+    """The tables that `enable_tenancy` confined."""
+    statement = sa.text(
+        "SELECT tablename FROM pg_policies WHERE policyname = tablename || '_tenant'"
+    )
+    return sorted(op.get_bind().execute(statement).scalars())
+
+
+def keep_from_application(op: Any, table: str) -> None:
+    """Takes from every role but the owner what the database's default privileges gave it."""
+    statement = sa.text(
+        "SELECT DISTINCT CAST(grantee AS regrole)::text FROM pg_class, aclexplode(relacl) "
+        "WHERE pg_class.oid = CAST(:table AS regclass) AND grantee NOT IN (0, relowner)"
+    )
+    for role in op.get_bind().execute(statement, {"table": table}).scalars():
+        op.execute(f"REVOKE ALL ON {table} FROM {role}")
 
 
 def run_environment(metadata: sa.MetaData) -> None:
