@@ -15,8 +15,10 @@ from werkzeug.wrappers import Response
 from chassis import context
 from chassis.context import CallContext, new_traceparent
 from gateway import api, docs_page, health, metrics, openapi, problems
+from gateway.addresses import address_of
 from gateway.answers import OrjsonProvider
-from gateway.parts import KEY, Parts
+from gateway.limits.admission import add_headers
+from gateway.parts import KEY, Parts, parts
 from gateway.settings import Settings, load_settings
 
 log = structlog.get_logger()
@@ -24,6 +26,17 @@ log = structlog.get_logger()
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,100}", re.ASCII)
 TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 STARTED = "tandem.started"
+# What watches over us must not be refused when somebody else floods us; the rest are files.
+UNLIMITED = frozenset(
+    {
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/api/openapi.json",
+        "/api/docs",
+        "/api/docs/<path:name>",
+    }
+)
 
 
 class Gateway(Flask):
@@ -41,10 +54,12 @@ class Gateway(Flask):
     def _call_of(self, environ: dict[str, Any]) -> CallContext:
         request_id = environ.get("HTTP_X_REQUEST_ID", "")
         traceparent = environ.get("HTTP_TRACEPARENT", "")
+        settings = self.parts.settings
         return CallContext(
-            deadline=environ[STARTED] + self.parts.settings.request_seconds,
+            deadline=environ[STARTED] + settings.request_seconds,
             request_id=request_id if REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex,
             traceparent=traceparent if TRACEPARENT.fullmatch(traceparent) else new_traceparent(),
+            address=address_of(environ, settings.trusted_proxies),
         )
 
 
@@ -58,11 +73,22 @@ def create_app(settings: Settings | None = None) -> Gateway:
     app.url_map.merge_slashes = False
     app.parts = app.extensions[KEY] = Parts.build(settings)
     problems.register(app)
+    app.before_request(admit)
     app.after_request(finish)
     document = openapi.document(app, api.ROUTES)
     app.register_blueprint(docs_page.blueprint(document))
     app.register_blueprint(health.blueprint)
     return app
+
+
+def admit() -> None:
+    """Counts the request under its address, before anything is done for it."""
+    rule = request.url_rule
+    path = rule.rule if rule else ""
+    if path not in UNLIMITED:
+        environ = request.environ
+        address = context.current().address
+        parts().limits.admit_address(environ, address, (environ["REQUEST_METHOD"], path))
 
 
 def finish(response: Response) -> Response:
@@ -75,6 +101,7 @@ def finish(response: Response) -> Response:
         headers.add("Cache-Control", "private, no-cache" if "ETag" in headers else "no-store")
     if call.replayed:
         headers.add("Idempotent-Replay", "true")
+    add_headers(request.environ, headers)
     measure(response.status_code)
     return response
 

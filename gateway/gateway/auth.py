@@ -27,6 +27,7 @@ def sign_in() -> Actor:
         actor, expires_at = _verify(token)
         cache.put(token, actor, expires_at=expires_at)
     context.current().actor = actor
+    parts().limits.admit_actor(request.environ, actor)
     return actor
 
 

@@ -8,6 +8,7 @@ from typing import cast
 from flask import current_app
 
 from chassis.rpc.client import RpcClient
+from gateway.limits.admission import Limits
 from gateway.settings import Settings
 from gateway.tokens import TokenCache
 from gateway.waiting import Arrivals
@@ -23,6 +24,7 @@ class Parts:
     rpc: RpcClient
     tokens: TokenCache
     arrivals: Arrivals
+    limits: Limits
 
     @classmethod
     def build(cls, settings: Settings) -> Parts:
@@ -32,15 +34,18 @@ class Parts:
             rpc=RpcClient(settings.amqp_url, name="gateway", in_flight=settings.in_flight),
             tokens=TokenCache(settings.token_cache_seconds, settings.token_cache_entries),
             arrivals=Arrivals(settings.amqp_url, at_once=max(1, settings.threads // 2)),
+            limits=Limits(settings),
         )
 
     def start(self) -> None:
         """Starts connecting, in threads of their own."""
         self.rpc.start()
         self.arrivals.start()
+        self.limits.gossip.start()
 
     def close(self) -> None:
         """Closes the connections."""
+        self.limits.gossip.close()
         self.arrivals.close()
         self.rpc.close()
 

@@ -87,7 +87,7 @@ def problem(
 ) -> Response:
     """A problem details answer. `data` adds members of its own."""
     body = body_of(status, code, detail, errors=errors, data=data)
-    all_headers = {**(headers or {}), **EXTRA_HEADERS.get(status, {})}
+    all_headers = {**EXTRA_HEADERS.get(status, {}), **(headers or {})}
     return Response(body, status, all_headers, content_type=CONTENT_TYPE)
 
 

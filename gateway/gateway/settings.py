@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from environs import Env
+from environs import Env, EnvValidationError, validate
+from limits import RateLimitItem
+
+from gateway.limits.rules import DEFAULTS, RULES, limit_of
 
 MEBIBYTE = 1024 * 1024
 
@@ -25,6 +29,8 @@ class Settings:
     log_level: str = "INFO"
     instance: str = "gateway"
     trusted_proxies: int = 0
+    limits: Mapping[str, RateLimitItem] = field(default_factory=lambda: DEFAULTS)
+    rate_limit_scale: float = 1.0
 
 
 def load_settings(env: Env | None = None) -> Settings:
@@ -41,4 +47,18 @@ def load_settings(env: Env | None = None) -> Settings:
         log_level=env.str("LOG_LEVEL", "INFO"),
         instance=env.str("SERVICE_INSTANCE", "gateway"),
         trusted_proxies=env.int("TRUSTED_PROXIES", 0),
+        limits={rule.name: limit(env, rule.setting, rule.default) for rule in RULES},
+        rate_limit_scale=env.float(
+            "RATE_LIMIT_SCALE", 1.0, validate=validate.Range(min=0, min_inclusive=False)
+        ),
     )
+
+
+def limit(env: Env, name: str, default: str) -> RateLimitItem:
+    """A limit such as `100/10 seconds`."""
+    text = env.str(name, default)
+    try:
+        return limit_of(text)
+    except ValueError as error:
+        message = f'Environment variable "{name}" must look like "100/10 seconds": {error}'
+        raise EnvValidationError(message, [message]) from error
