@@ -24,6 +24,18 @@ def require_manager(actor: Actor) -> None:
         raise errors.admins_only()
 
 
+def require_owner(actor: Actor) -> None:
+    """Erasing people is for owners."""
+    if not actor.has_role("owner"):
+        raise errors.owners_only()
+
+
+def require_own_or_owner(actor: Actor, user_id: uuid.UUID) -> None:
+    """A person's data are handed to that person and to owners."""
+    if actor.user_id != user_id:
+        require_owner(actor)
+
+
 def require_may_change(actor: Actor, user_id: uuid.UUID, fields: Collection[str]) -> None:
     """Managers change anybody; others only some fields of themselves."""
     if is_manager(actor):

@@ -63,6 +63,22 @@ def archives_themselves() -> Conflict:
     return Conflict("identity.own_account", "You can't archive your own account.")
 
 
+def erases_themselves() -> Conflict:
+    """Nobody erases themselves."""
+    return Conflict("identity.own_account", "You can't erase your own account.")
+
+
+def erased() -> Conflict:
+    """The person was erased, which nothing undoes."""
+    return Conflict("identity.erased", "This person was erased.")
+
+
+def wrong_confirmation() -> Invalid:
+    """The name that confirms an erasure is not the person's."""
+    detail = "Write the person's first and last name as they are shown."
+    return Invalid.field("/confirm", detail, code="identity.wrong_confirmation")
+
+
 def taken(constraint: str | None) -> Conflict | None:
     """The conflict that a violated unique index means; None for any other constraint."""
     if constraint not in TAKEN:

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from chassis.events import Contract, Published
+from chassis.events import Contract, Published, Subscription
 from identity_service.domain.organizations import CONFLICT_POLICIES, STUDENTS_MAY_BOOK
 from identity_service.domain.people import ROLES, STATUSES, ordered_roles
 
@@ -91,11 +91,19 @@ CONTRACT = Contract(
         Published("user_archived", UsersSchema, "People were archived.", required=True),
         Published("user_restored", UsersSchema, "People were restored.", required=True),
         Published(
+            "user_erased",
+            UsersSchema,
+            "People were erased: whatever is kept of them is to be forgotten.",
+            required=True,
+        ),
+        Published(
             "credentials_revoked",
             CredentialsRevokedSchema,
             "A person's tokens were ended, by a new password or by archiving.",
         ),
     ),
+    # Its own: what is forgotten of erased people takes longer than a call may.
+    subscribes=(Subscription("identity", "user_erased"),),
 )
 
 
@@ -122,5 +130,5 @@ def users_created(
 
 
 def users_changed(rows: list[Any]) -> dict[str, Any]:
-    """Data of `user_updated`, `user_archived` and `user_restored`."""
+    """Data of `user_updated`, `user_archived`, `user_restored` and `user_erased`."""
     return {"users": [participant(row) for row in rows]}

@@ -198,6 +198,12 @@ class UserIdSchema(StrictSchema):
     user_id = fields.UUID(required=True)
 
 
+class EraseUserSchema(UserIdSchema):
+    """Arguments of `erase_user`; `confirm` is the person's first and last name."""
+
+    confirm = Text(min=1, max=300, required=True)
+
+
 class UserIdsSchema(StrictSchema):
     """Arguments of `get_users`."""
 
@@ -259,6 +265,7 @@ def user_json(row: Any) -> dict[str, Any]:
         "created_at": rfc3339(row.created_at),
         "updated_at": rfc3339(row.updated_at),
         "version": row.version,
+        "erased_at": None if row.erased_at is None else rfc3339(row.erased_at),
     }
 
 

@@ -12,14 +12,27 @@ from eventlet import tpool
 from nameko.extensions import DependencyProvider
 
 from chassis import context
+from chassis.consumer import on_event
 from chassis.context import Operation
+from chassis.erasing import ERASING_SECONDS
+from chassis.events import Event
+from chassis.exporting import ExportArguments
 from chassis.fields import StrictSchema, load
 from chassis.rpc.server import rpc
 from chassis.service import ServiceBase
 from identity_service import schemas, settings
 from identity_service.domain.passwords import Passwords
 from identity_service.domain.tokens import Tokens
-from identity_service.use_cases import lifecycle, organizations, people, search, sign_in, upsert
+from identity_service.use_cases import (
+    erasing,
+    exporting,
+    lifecycle,
+    organizations,
+    people,
+    search,
+    sign_in,
+    upsert,
+)
 
 M_MMAP_THRESHOLD = -3  # malloc.h
 
@@ -178,6 +191,46 @@ class Service(ServiceBase):
         return lifecycle.restore_user(
             self.database, context.current_actor(), user_id, context.current_operation()
         )
+
+    @rpc
+    def erase_user(self, **payload: Any) -> dict[str, Any]:
+        """Erases a person, for good."""
+        arguments = load(schemas.EraseUserSchema, payload)
+        return erasing.erase_user(
+            self.database,
+            context.current_actor(),
+            **arguments,
+            operation=self.sealed_operation(),
+        )
+
+    @rpc
+    def erasure(self, **payload: Any) -> dict[str, Any]:
+        """Since when everything here is forgotten of a person."""
+        user_id = load(schemas.UserIdSchema, payload)["user_id"]
+        return erasing.erasure(self.database, context.current_actor(), user_id)
+
+    @rpc
+    def former_names(self, **payload: Any) -> dict[str, Any]:
+        """What an erased person was called, for whoever still has to forget it."""
+        user_id = load(schemas.UserIdSchema, payload)["user_id"]
+        return erasing.former_names(self.database, context.current_actor(), user_id)
+
+    @rpc
+    def forget_former_names(self, **payload: Any) -> None:
+        """Nobody has to know any more."""
+        user_id = load(schemas.UserIdSchema, payload)["user_id"]
+        erasing.forget_former_names(self.database, context.current_actor(), user_id)
+
+    @rpc
+    def export_person(self, **payload: Any) -> dict[str, Any]:
+        """A page of what is held about a person."""
+        arguments = load(ExportArguments, payload)
+        return exporting.export_person(self.database, context.current_actor(), **arguments)
+
+    @on_event("identity", "user_erased", seconds=ERASING_SECONDS)
+    def on_identity_user_erased(self, event: Event) -> None:
+        """Forgets what is known of erased people outside of their rows."""
+        erasing.forget_erased(self.database, event)
 
     @rpc
     def search_users(self, **payload: Any) -> dict[str, Any]:

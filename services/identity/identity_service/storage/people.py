@@ -29,6 +29,7 @@ COLUMNS = (
     users.c.created_at,
     users.c.updated_at,
     users.c.version,
+    users.c.erased_at,
 )
 
 INSERT = users.insert().returning(*COLUMNS)

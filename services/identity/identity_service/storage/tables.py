@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from chassis import plumbing
+from chassis import erasing, plumbing
 
 metadata = sa.MetaData()
 plumbing.add_to(metadata)
+erasing.add_to(metadata)
 
 # Byte order: the order that a prefix is a range of, whatever the server's locale.
 BYTES: Final = "C"
@@ -74,6 +75,7 @@ users = sa.Table(
     sa.Column("version", sa.Integer, nullable=False, server_default="1"),
     moment("created_at"),
     moment("updated_at"),
+    moment("erased_at", nullable=True),
     sa.Column("name_key", sa.Text(collation=BYTES), sa.Computed(NAME_KEY, persisted=True)),
     sa.Column("sort_key", sa.Text(collation=BYTES), sa.Computed(SORT_KEY, persisted=True)),
     sa.Column("external_key", sa.Text(collation=BYTES), sa.Computed(EXTERNAL_KEY, persisted=True)),
@@ -90,7 +92,13 @@ users = sa.Table(
         "status <> 'active' OR password_hash IS NOT NULL", name="users_active_check"
     ),
     sa.CheckConstraint(
-        "coalesce(email, username, external_id) IS NOT NULL", name="users_reachable_check"
+        "erased_at IS NOT NULL OR coalesce(email, username, external_id) IS NOT NULL",
+        name="users_reachable_check",
+    ),
+    sa.CheckConstraint(
+        "erased_at IS NULL OR (status = 'archived' AND email IS NULL AND username IS NULL AND external_id IS NULL "
+        "AND phone IS NULL AND password_hash IS NULL)",
+        name="users_erased_check",
     ),
     sa.CheckConstraint(
         "(username IS NULL) = (username_key IS NULL) AND username NOT LIKE '%@%'",
@@ -156,6 +164,23 @@ name_words = sa.Table(
         "word",
         postgresql_using="gin",
         postgresql_ops={"word": "gin_trgm_ops"},
+    ),
+)
+
+# What an erased person was called, until the import service has taken it out of the files that people uploaded: there
+# a person has names, but not always an id.
+former_names = sa.Table(
+    "former_names",
+    metadata,
+    sa.Column("organization_id", sa.Uuid, primary_key=True),
+    sa.Column("user_id", sa.Uuid, primary_key=True),
+    sa.Column("names", JSONB, nullable=False),
+    moment("created_at"),
+    sa.ForeignKeyConstraint(
+        ["organization_id", "user_id"],
+        ["users.organization_id", "users.id"],
+        name="former_names_user_fkey",
+        ondelete="CASCADE",
     ),
 )
 

@@ -32,6 +32,7 @@ def update_user(
         if (done := uow.replay(operation)) is not None:
             return dict(done)
         row = lock_with_owners(uow, actor, user_id, changes)
+        require_not_erased(row)
         if if_version not in {None, row.version}:
             raise errors.stale_version(row.version)
         row = apply_changes(uow, actor, row, real_changes(row, changes))
@@ -137,12 +138,19 @@ def restore_user(
             return dict(done)
         row = people.lock_user(uow, actor.organization_id, user_id)
         access.require_may_manage(actor, row.roles)
+        require_not_erased(row)
         if row.status == "archived":
             row = restore(uow, actor, row)
         result = schemas.user_json(row)
         uow.record(operation, result)
         uow.commit()
     return result
+
+
+def require_not_erased(row: Any) -> None:
+    """What was erased stays so."""
+    if row.erased_at is not None:
+        raise errors.erased()
 
 
 def restore(uow: UnitOfWork, actor: Actor, row: Any) -> Any:

@@ -54,6 +54,11 @@ def test_changes_of_people(name: str, status: str, version: int) -> None:
     assert events.users_changed([student]) == golden(name)
 
 
+def test_user_erased() -> None:
+    student = row(2, "student", status="archived", zone="Europe/Berlin", version=5)
+    assert events.users_changed([student]) == golden("user_erased")
+
+
 @pytest.mark.parametrize(
     ("name", "policy", "students", "version"),
     [
