@@ -56,6 +56,10 @@ def steps() -> list[Step]:
             "docs/openapi.json equal to the code",
             (PYTHON, "-m", "gateway.openapi", "--check", "docs/openapi.json"),
         ),
+        Step(
+            "docs/access.md equal to the code",
+            (PYTHON, "-m", "gateway.access_table", "--check", "docs/access.md"),
+        ),
         Step("docs/asyncapi.yaml equal to the code", (PYTHON, *asyncapi)),
         *migrations,
     ]

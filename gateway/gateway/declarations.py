@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from marshmallow import Schema
 
+from gateway.access import Rule
+
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -33,16 +35,21 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What an operation answers, reads and needs."""
+    """What an operation answers, reads and needs, and who may use it: without a rule there is no operation."""
 
     method: str
+    who: Rule
     answers: Mapping[int, Answer]
     body: Body | None = None
     query: type[Schema] | None = None
-    signed_in: bool = True
     has_tag: bool = False
     prefers_wait: bool = False
     fails: Sequence[int] = ()
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether it needs a token."""
+        return self.who.signed_in
 
     @property
     def changes(self) -> bool:

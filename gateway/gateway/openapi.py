@@ -6,10 +6,8 @@ python -m gateway.openapi --check docs/openapi.json    1 if the file is not what
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,7 +15,7 @@ from flask import Flask
 from flask_smorest import Api
 
 from chassis.fields import Moment, MomentOrWallClock, Text, Zone
-from gateway import openapi_parts
+from gateway import generated, openapi_parts
 from gateway.routes import Routes
 
 DESCRIPTION = """\
@@ -91,31 +89,7 @@ def generate() -> bytes:
 
 def main(arguments: list[str]) -> int:
     """The command."""
-    check = "--check" in arguments
-    paths = [argument for argument in arguments if argument != "--check"]
-    if len(paths) != 1:
-        print(__doc__, file=sys.stderr)
-        return 2
-    path = Path(paths[0])
-    return differs(path) if check else write(path)
-
-
-def write(path: Path) -> int:
-    """Writes the file."""
-    path.write_bytes(generate())
-    return 0
-
-
-def differs(path: Path) -> int:
-    """1, with the difference, if the file is out of date."""
-    old = path.read_text() if path.exists() else ""
-    new = generate().decode()
-    if old == new:
-        return 0
-    changes = difflib.unified_diff(old.splitlines(), new.splitlines(), str(path), "code", "", "", 1)
-    print("\n".join(list(changes)[:40]), file=sys.stderr)
-    print(f"{path} is out of date: python -m gateway.openapi {path}", file=sys.stderr)
-    return 1
+    return generated.main(__doc__, generate, arguments)
 
 
 if __name__ == "__main__":

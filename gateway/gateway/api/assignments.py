@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from chassis.context import current_actor
 from chassis.errors import Invalid
-from gateway import answers, counterparts, rpc
+from gateway import access, answers, counterparts, rpc
 from gateway.declarations import Answer
 from gateway.pages import PageQuery
 from gateway.parts import parts
@@ -23,6 +23,7 @@ routes = Routes("assignments", "Which instructor works with which student")
 
 @routes.put(
     "/students/<uuid:student_id>/instructors/<uuid:instructor_id>",
+    who=access.ADMINS,
     answers={
         201: Answer(schemas.Assignment, "Assigned."),
         200: Answer(schemas.Assignment, "It was there already."),
@@ -36,6 +37,7 @@ def assign(student_id: str, instructor_id: str) -> Response:
 
 @routes.delete(
     "/students/<uuid:student_id>/instructors/<uuid:instructor_id>",
+    who=access.ADMINS,
     query=schemas.EndQuery,
     answers={200: Answer(schemas.EndedAssignment, "Ended.")},
 )
@@ -65,6 +67,7 @@ def cancel_sessions(pair: dict[str, str], count: int) -> int:
 
 @routes.post(
     "/assignments/batch",
+    who=access.ADMINS,
     body=JsonBody(schemas.Batch),
     answers={200: Answer(schemas.BatchResult, "One result for each pair, in order.")},
 )
@@ -89,6 +92,7 @@ def forget(ended: Iterable[dict[str, Any]]) -> None:
 
 @routes.get(
     "/assignments",
+    who=access.THEIRS,
     query=schemas.AssignmentQuery,
     answers={200: Answer(schemas.AssignmentPage, "Newest first, with history.")},
 )
@@ -99,6 +103,7 @@ def list_assignments(query: dict[str, Any]) -> Response:
 
 @routes.get(
     "/assignments/explain",
+    who=access.PAIR,
     query=schemas.Pair,
     answers={200: Answer(schemas.Explanation, "The decision.")},
 )
@@ -109,6 +114,7 @@ def explain(query: dict[str, Any]) -> Response:
 
 @routes.get(
     "/students/<uuid:student_id>/instructors",
+    who=access.PERSON,
     query=PageQuery,
     answers={200: Answer(schemas.AssignedInstructorPage, "Newest first.")},
 )
@@ -120,6 +126,7 @@ def list_instructors(student_id: str, query: dict[str, Any]) -> Response:
 
 @routes.get(
     "/instructors/<uuid:instructor_id>/students",
+    who=access.PERSON,
     query=PageQuery,
     answers={200: Answer(schemas.AssignedStudentPage, "Newest first.")},
 )

@@ -7,7 +7,7 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from chassis.errors import Forbidden
-from gateway import answers, auth, rpc
+from gateway import access, answers, auth, rpc
 from gateway.declarations import Answer
 from gateway.parts import parts
 from gateway.reading import JsonBody
@@ -19,7 +19,7 @@ routes = Routes("auth", "Sign-up and sign-in")
 
 @routes.post(
     "/organizations",
-    signed_in=False,
+    who=access.ANYONE,
     body=JsonBody(SignUp),
     answers={201: Answer(SignedIn, "The organization and its owner, signed in.")},
     fails=(403,),
@@ -33,7 +33,7 @@ def sign_up(body: dict[str, Any]) -> Response:
 
 @routes.post(
     "/auth/login",
-    signed_in=False,
+    who=access.ANYONE,
     body=JsonBody(Login),
     answers={200: Answer(SignedIn, "Signed in.")},
     fails=(401, 403),
@@ -45,7 +45,7 @@ def log_in(body: dict[str, Any]) -> Response:
 
 @routes.post(
     "/auth/refresh",
-    signed_in=False,
+    who=access.ANYONE,
     body=JsonBody(Refresh),
     answers={200: Answer(SignedIn, "Signed in anew.")},
     fails=(401, 403),
@@ -58,7 +58,7 @@ def refresh(body: dict[str, Any]) -> Response:
     return answers.json(rpc.change("identity", "refresh", **body))
 
 
-@routes.post("/auth/logout", answers={204: Answer(description="Signed out.")})
+@routes.post("/auth/logout", who=access.SIGNED_IN, answers={204: Answer(description="Signed out.")})
 def log_out() -> Response:
     """Sign out; the access token is refused everywhere within a second."""
     token = auth.bearer_token()

@@ -6,7 +6,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from gateway import answers, rpc
+from gateway import access, answers, rpc
 from gateway.counterparts import named, people_by_id
 from gateway.declarations import Answer
 from gateway.pages import PageQuery
@@ -29,6 +29,7 @@ CONVERSATION = "/conversations/<uuid:conversation_id>"
 
 @routes.post(
     "/conversations",
+    who=access.CORRESPONDENTS,
     body=JsonBody(NewConversation),
     answers={
         201: Answer(Conversation, "A new conversation."),
@@ -43,6 +44,7 @@ def open_conversation(body: dict[str, Any]) -> Response:
 
 @routes.get(
     "/conversations",
+    who=access.THEIRS,
     query=PageQuery,
     answers={200: Answer(ConversationPage, "Newest activity first.")},
 )
@@ -52,7 +54,9 @@ def list_conversations(query: dict[str, Any]) -> Response:
     return answers.json({"items": with_names(page["items"]), "next_cursor": page["next_cursor"]})
 
 
-@routes.get(CONVERSATION, answers={200: Answer(Conversation, "The conversation.")})
+@routes.get(
+    CONVERSATION, who=access.PARTICIPANTS, answers={200: Answer(Conversation, "The conversation.")}
+)
 def get_conversation(conversation_id: str) -> Response:
     """One conversation."""
     found = rpc.call("messaging", "get_conversation", conversation_id=conversation_id)
@@ -61,6 +65,7 @@ def get_conversation(conversation_id: str) -> Response:
 
 @routes.get(
     f"{CONVERSATION}/messages",
+    who=access.PARTICIPANTS,
     query=PageQuery,
     answers={200: Answer(MessagePage, "Newest first.")},
 )
@@ -73,6 +78,7 @@ def list_messages(conversation_id: str, query: dict[str, Any]) -> Response:
 
 @routes.post(
     f"{CONVERSATION}/messages",
+    who=access.WRITERS,
     body=JsonBody(NewMessage),
     answers={201: Answer(Message, "The message.")},
 )
@@ -84,6 +90,7 @@ def send_message(conversation_id: str, body: dict[str, Any]) -> Response:
 
 @routes.post(
     f"{CONVERSATION}/read",
+    who=access.WRITERS,
     body=JsonBody(ReadUpTo),
     answers={204: Answer(description="Noted.")},
 )

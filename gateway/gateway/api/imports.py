@@ -8,7 +8,7 @@ from typing import IO, Any
 from werkzeug.wrappers import Response
 
 from chassis.errors import Invalid
-from gateway import answers, deadlines, rpc, uploads
+from gateway import access, answers, deadlines, rpc, uploads
 from gateway.declarations import Answer
 from gateway.routes import Routes
 from gateway.schemas.imports import Import, NewImport, RowPage, RowQuery, StartedImport
@@ -23,7 +23,7 @@ STARTED = {202: Answer(StartedImport, "Under way.")}
 TRUTH = {"true": True, "false": False}
 
 
-@routes.post("/imports", body=UploadBody(NewImport), answers=STARTED)
+@routes.post("/imports", who=access.ADMINS, body=UploadBody(NewImport), answers=STARTED)
 def create_import(body: dict[str, Any]) -> Response:
     """Upload a file of people and their assignments.
 
@@ -74,7 +74,9 @@ def transfer(import_id: str, file: IO[bytes]) -> dict[str, Any]:
 
 
 @routes.get(
-    "/imports/template.csv", answers={200: Answer(None, "A file to fill in.", content_type=CSV)}
+    "/imports/template.csv",
+    who=access.ADMINS,
+    answers={200: Answer(None, "A file to fill in.", content_type=CSV)},
 )
 def get_template() -> Response:
     """A file that imports without error."""
@@ -82,27 +84,30 @@ def get_template() -> Response:
     return Response(content, headers=attachment("template.csv"), content_type=CSV_UTF8)
 
 
-@routes.get(IMPORT, answers={200: Answer(Import, "The import.")})
+@routes.get(IMPORT, who=access.ADMINS, answers={200: Answer(Import, "The import.")})
 def get_import(import_id: str) -> Response:
     """How far an import is."""
     return answers.json(rpc.call("import", "get_import", import_id=import_id))
 
 
 @routes.get(
-    f"{IMPORT}/rows", query=RowQuery, answers={200: Answer(RowPage, "In the file's order.")}
+    f"{IMPORT}/rows",
+    who=access.ADMINS,
+    query=RowQuery,
+    answers={200: Answer(RowPage, "In the file's order.")},
 )
 def list_rows(import_id: str, query: dict[str, Any]) -> Response:
     """What becomes, or became, of each row."""
     return answers.json(rpc.call("import", "list_rows", import_id=import_id, **query))
 
 
-@routes.post(f"{IMPORT}/apply", answers=STARTED)
+@routes.post(f"{IMPORT}/apply", who=access.ADMINS, answers=STARTED)
 def apply_import(import_id: str) -> Response:
     """Carry the plan out."""
     return answers.json(rpc.change("import", "apply_import", import_id=import_id), 202)
 
 
-@routes.post(f"{IMPORT}/cancel", answers=STARTED)
+@routes.post(f"{IMPORT}/cancel", who=access.ADMINS, answers=STARTED)
 def cancel_import(import_id: str) -> Response:
     """Stop an import; what is done stays."""
     return answers.json(rpc.change("import", "cancel_import", import_id=import_id), 202)
@@ -110,6 +115,7 @@ def cancel_import(import_id: str) -> Response:
 
 @routes.get(
     f"{IMPORT}/report.csv",
+    who=access.ADMINS,
     answers={200: Answer(None, "The rows with their outcome and errors.", content_type=CSV)},
 )
 def get_report(import_id: str) -> Response:

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from chassis.context import current_actor
 from chassis.errors import FieldError, Forbidden, Invalid
 from chassis.fields import load
-from gateway import auth, etag, refreshing, rpc
+from gateway import access, auth, etag, refreshing, rpc
 from gateway.declarations import Answer
 from gateway.reading import JsonBody
 from gateway.routes import Routes
@@ -18,7 +18,9 @@ from gateway.schemas.people import OwnChanges, User
 routes = Routes("me", "The signed-in person")
 
 
-@routes.get("/me", has_tag=True, answers={200: Answer(User, "The signed-in person.")})
+@routes.get(
+    "/me", who=access.SIGNED_IN, has_tag=True, answers={200: Answer(User, "The signed-in person.")}
+)
 def get_me() -> Response:
     """Who is signed in."""
     return etag.answer(own_user())
@@ -26,6 +28,7 @@ def get_me() -> Response:
 
 @routes.patch(
     "/me",
+    who=access.SIGNED_IN,
     has_tag=True,
     body=JsonBody(OwnChanges),
     answers={200: Answer(User, "The person as changed.")},

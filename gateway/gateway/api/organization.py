@@ -6,7 +6,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from gateway import etag, refreshing, rpc
+from gateway import access, etag, refreshing, rpc
 from gateway.declarations import Answer
 from gateway.reading import JsonBody
 from gateway.routes import Routes
@@ -15,7 +15,12 @@ from gateway.schemas.people import Organization, OrganizationChanges
 routes = Routes("organization", "The signed-in person's organization")
 
 
-@routes.get("/organization", has_tag=True, answers={200: Answer(Organization, "The organization.")})
+@routes.get(
+    "/organization",
+    who=access.SIGNED_IN,
+    has_tag=True,
+    answers={200: Answer(Organization, "The organization.")},
+)
 def get_organization() -> Response:
     """The organization."""
     return etag.answer(rpc.call("identity", "get_organization"))
@@ -23,6 +28,7 @@ def get_organization() -> Response:
 
 @routes.patch(
     "/organization",
+    who=access.ADMINS,
     has_tag=True,
     body=JsonBody(OrganizationChanges),
     answers={200: Answer(Organization, "The organization as changed.")},

@@ -7,7 +7,7 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from chassis.context import current, current_actor
-from gateway import answers, etag, refreshing, rpc, settling, visibility
+from gateway import access, answers, etag, refreshing, rpc, settling, visibility
 from gateway.declarations import Answer
 from gateway.parts import parts
 from gateway.reading import JsonBody
@@ -20,6 +20,7 @@ routes = Routes("people", "Administrators, instructors and students")
 
 @routes.post(
     "/users",
+    who=access.PEOPLE_ADMINS,
     body=JsonBody(NewUser),
     prefers_wait=True,
     answers={201: Answer(CreatedUser, "The person.", has_tag=True)},
@@ -52,7 +53,12 @@ def settled(made: list[dict[str, Any]], wait: int | None) -> list[dict[str, Any]
     ]
 
 
-@routes.get("/users", query=UserQuery, answers={200: Answer(UserPage, "Best match first.")})
+@routes.get(
+    "/users",
+    who=access.THEIRS,
+    query=UserQuery,
+    answers={200: Answer(UserPage, "Best match first.")},
+)
 def list_users(query: dict[str, Any]) -> Response:
     """Search people; those who are no administrators find those they are assigned to."""
     actor = current_actor()
@@ -61,7 +67,12 @@ def list_users(query: dict[str, Any]) -> Response:
     return answers.json(rpc.call("identity", "search_users", **query))
 
 
-@routes.get("/users/<uuid:user_id>", has_tag=True, answers={200: Answer(User, "The person.")})
+@routes.get(
+    "/users/<uuid:user_id>",
+    who=access.PERSON,
+    has_tag=True,
+    answers={200: Answer(User, "The person.")},
+)
 def get_user(user_id: str) -> Response:
     """One person."""
     visibility.require_visible(current_actor(), user_id)
@@ -70,6 +81,7 @@ def get_user(user_id: str) -> Response:
 
 @routes.patch(
     "/users/<uuid:user_id>",
+    who=access.PEOPLE_ADMINS,
     has_tag=True,
     body=JsonBody(UserChanges),
     answers={200: Answer(User, "The person as changed.")},
@@ -84,6 +96,7 @@ def change_user(user_id: str, body: dict[str, Any]) -> Response:
 
 @routes.post(
     "/users/<uuid:user_id>/archive",
+    who=access.PEOPLE_ADMINS,
     answers={200: Answer(User, "The person as changed.", has_tag=True)},
 )
 def archive_user(user_id: str) -> Response:
@@ -93,6 +106,7 @@ def archive_user(user_id: str) -> Response:
 
 @routes.post(
     "/users/<uuid:user_id>/restore",
+    who=access.PEOPLE_ADMINS,
     answers={200: Answer(User, "The person as changed.", has_tag=True)},
 )
 def restore_user(user_id: str) -> Response:

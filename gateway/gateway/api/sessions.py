@@ -7,7 +7,7 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from chassis.context import Actor, current, current_actor
-from gateway import answers, etag, rpc, settling
+from gateway import access, answers, etag, rpc, settling
 from gateway.declarations import Answer
 from gateway.parts import parts
 from gateway.reading import JsonBody
@@ -31,6 +31,7 @@ CHANGED = {200: Answer(Session, "The session as changed.", has_tag=True)}
 
 @routes.post(
     "/sessions",
+    who=access.BOOKERS,
     body=JsonBody(NewSession),
     prefers_wait=True,
     answers={201: Answer(BookedSession, "The session.", has_tag=True)},
@@ -82,13 +83,20 @@ def book_and_assign(actor: Actor, body: dict[str, Any]) -> Response:
     return answers.json(answer, 201, headers)
 
 
-@routes.get("/sessions", query=SessionQuery, answers={200: Answer(SessionPage, "By start.")})
+@routes.get(
+    "/sessions",
+    who=access.THEIRS,
+    query=SessionQuery,
+    answers={200: Answer(SessionPage, "By start.")},
+)
 def list_sessions(query: dict[str, Any]) -> Response:
     """List sessions."""
     return answers.json(rpc.call("booking", "list_sessions", **query))
 
 
-@routes.get(SESSION, has_tag=True, answers={200: Answer(Session, "The session.")})
+@routes.get(
+    SESSION, who=access.PARTICIPANTS, has_tag=True, answers={200: Answer(Session, "The session.")}
+)
 def get_session(session_id: str) -> Response:
     """One session."""
     return etag.answer(rpc.call("booking", "get_session", session_id=session_id))
@@ -96,6 +104,7 @@ def get_session(session_id: str) -> Response:
 
 @routes.patch(
     SESSION,
+    who=access.SESSION_LEADERS,
     has_tag=True,
     body=JsonBody(SessionChanges),
     answers={200: Answer(Session, "The session as changed.")},
@@ -115,31 +124,33 @@ def change_session(session_id: str, body: dict[str, Any]) -> Response:
     )
 
 
-@routes.post(f"{SESSION}/confirm", answers=CHANGED)
+@routes.post(f"{SESSION}/confirm", who=access.SESSION_LEADERS, answers=CHANGED)
 def confirm_session(session_id: str) -> Response:
     """Confirm a requested session."""
     return changed("confirm_session", session_id)
 
 
-@routes.post(f"{SESSION}/decline", body=JsonBody(Reason), answers=CHANGED)
+@routes.post(
+    f"{SESSION}/decline", who=access.SESSION_LEADERS, body=JsonBody(Reason), answers=CHANGED
+)
 def decline_session(session_id: str, body: dict[str, Any]) -> Response:
     """Decline a requested session."""
     return changed("decline_session", session_id, **body)
 
 
-@routes.post(f"{SESSION}/cancel", body=JsonBody(Reason), answers=CHANGED)
+@routes.post(f"{SESSION}/cancel", who=access.PARTICIPANTS, body=JsonBody(Reason), answers=CHANGED)
 def cancel_session(session_id: str, body: dict[str, Any]) -> Response:
     """Cancel a session."""
     return changed("cancel_session", session_id, **body)
 
 
-@routes.post(f"{SESSION}/complete", answers=CHANGED)
+@routes.post(f"{SESSION}/complete", who=access.SESSION_LEADERS, answers=CHANGED)
 def complete_session(session_id: str) -> Response:
     """Note that a session took place."""
     return changed("complete_session", session_id)
 
 
-@routes.post(f"{SESSION}/missed", answers=CHANGED)
+@routes.post(f"{SESSION}/missed", who=access.SESSION_LEADERS, answers=CHANGED)
 def miss_session(session_id: str) -> Response:
     """Note that a session was missed."""
     return changed("miss_session", session_id)

@@ -180,6 +180,13 @@ def test_a_body_that_can_not_be_read_is_refused(
     assert system.calls("messaging", "send_message") == []
 
 
+def test_a_role_is_required_before_anything_of_the_request_is_read(system: System) -> None:
+    _, token = system.sign_in("instructor", "student")
+    answer = system.request("POST", "/api/v1/users?x=1", token, data=b"no JSON")
+    is_problem(answer, 403, "access.role_required")
+    assert system.calls("identity", "create_user") == []
+
+
 def test_a_body_without_a_length_is_limited_too(system: System) -> None:
     _, token = system.sign_in("instructor")
     pieces = (b"x" * 100_000 for _ in range(20))
