@@ -6,7 +6,9 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from chassis.audit import AUDIT_RECORDED
 from chassis.events import Contract, Published, Subscription
+from identity_service import audited
 from identity_service.domain.organizations import CONFLICT_POLICIES, STUDENTS_MAY_BOOK
 from identity_service.domain.people import ROLES, STATUSES, ordered_roles
 
@@ -101,9 +103,13 @@ CONTRACT = Contract(
             CredentialsRevokedSchema,
             "A person's tokens were ended, by a new password or by archiving.",
         ),
+        AUDIT_RECORDED,
     ),
-    # Its own: what is forgotten of erased people takes longer than a call may.
-    subscribes=(Subscription("identity", "user_erased"),),
+    subscribes=(
+        # Its own: what is forgotten of erased people takes longer than a call may.
+        Subscription("identity", "user_erased"),
+        *audited.SUBSCRIPTIONS,
+    ),
 )
 
 

@@ -19,8 +19,8 @@ from chassis.events import Event
 from chassis.exporting import ExportArguments
 from chassis.fields import StrictSchema, load
 from chassis.rpc.server import rpc
-from chassis.service import ServiceBase
 from identity_service import schemas, settings
+from identity_service.audit_service import AuditService
 from identity_service.domain.passwords import Passwords
 from identity_service.domain.tokens import Tokens
 from identity_service.use_cases import (
@@ -66,7 +66,7 @@ def give_back_large_blocks() -> None:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 20)
 
 
-class Service(ServiceBase):
+class Service(AuditService):
     """Organizations, people, credentials and tokens."""
 
     name = "identity"

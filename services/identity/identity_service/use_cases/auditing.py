@@ -1,0 +1,103 @@
+"""Keeping the audit log, and letting the organization's owner read it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import accumulate
+from typing import Any
+
+from chassis.batches import first_deliveries
+from chassis.context import Actor
+from chassis.database import Database
+from chassis.events import Event
+from chassis.pages import decode_cursor, encode_cursor
+from identity_service import access, audited
+from identity_service.domain.audit import BEGINNING, Entry, canonical, chained, exported
+from identity_service.storage import audit
+
+# One for all events: each comes from one queue only.
+HANDLER = "audit"
+EXPORTED_AT_ONCE = 250
+ANSWER_BYTES = 1_000_000
+
+
+def append(database: Database, events: Sequence[Event]) -> None:
+    """Puts events on record, each once, in the order of the sequence; a transaction per organization."""
+    by_organization: dict[uuid.UUID, list[Event]] = {}
+    for event in events:
+        by_organization.setdefault(event.organization_id, []).append(event)
+    for organization_id, theirs in by_organization.items():
+        append_to_one(database, organization_id, theirs)
+
+
+def append_to_one(database: Database, organization_id: uuid.UUID, events: Sequence[Event]) -> None:
+    """As `append`, for one organization: whoever holds the head's lock gives the next numbers, so there are no gaps."""
+    with database.unit_of_work(organization_id) as uow:
+        new = first_deliveries(uow, events, HANDLER)
+        if not new:
+            return
+        facts = audited.facts_of(new)
+        head = audit.lock_head(uow)
+        audit.add_entries(uow, list(chained(head, facts)))
+        uow.commit()
+
+
+def list_audit(
+    database: Database,
+    actor: Actor,
+    *,
+    limit: int,
+    cursor: str | None,
+    **filters: Any,
+) -> dict[str, Any]:
+    """A page of the organization's log, newest first; of the filters those that are not None hold."""
+    access.require_owner(actor)
+    before = decode_cursor(cursor, moment, int) if cursor is not None else None
+    with database.unit_of_work(actor.organization_id) as uow:
+        wanted = {name: value for name, value in filters.items() if value is not None}
+        entries = audit.newest(uow, wanted, before=before, limit=limit + 1)
+    shown = fitting(entries[:limit])
+    more = len(entries) > len(shown)
+    last = shown[-1] if more else None
+    return {
+        "items": [exported(entry) for entry in shown],
+        "next_cursor": last and encode_cursor(last.fact.at.isoformat(), last.number),
+    }
+
+
+def moment(text: str) -> datetime:
+    """A cursor's moment; ValueError for one without an offset."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("no offset")
+    return found
+
+
+def fitting(entries: Sequence[Entry]) -> list[Entry]:
+    """The first of the entries that fit an answer, at least one: an entry may tell of hundreds of people."""
+    sizes = accumulate(len(canonical(entry.fact.details)) for entry in entries)
+    return [
+        entry
+        for position, (entry, size) in enumerate(zip(entries, sizes, strict=True))
+        if position == 0 or size <= ANSWER_BYTES
+    ]
+
+
+def export_audit(
+    database: Database, actor: Actor, *, after: int, up_to: int | None
+) -> dict[str, Any]:
+    """Entries by number, as many as fit an answer, and the head. None come when all up to the head or `up_to` did."""
+    access.require_owner(actor)
+    with database.unit_of_work(actor.organization_id) as uow:
+        end = audit.find_end(uow, actor.organization_id)
+        head = end[0] if end is not None else BEGINNING
+        last = head.number if up_to is None else min(up_to, head.number)
+        entries = audit.read_in_order(
+            uow, actor.organization_id, after=after, up_to=last, limit=EXPORTED_AT_ONCE
+        )
+    return {
+        "items": [exported(entry) for entry in fitting(entries)],
+        "head": {"number": head.number, "hash": head.hash.hex()},
+    }
