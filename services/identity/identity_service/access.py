@@ -36,6 +36,12 @@ def require_own_or_owner(actor: Actor, user_id: uuid.UUID) -> None:
         require_owner(actor)
 
 
+def require_may_read_audit(actor: Actor) -> None:
+    """The audit log tells of everybody, of admins too: it is for owners."""
+    if not actor.has_role("owner"):
+        raise errors.owners_only()
+
+
 def require_may_change(actor: Actor, user_id: uuid.UUID, fields: Collection[str]) -> None:
     """Managers change anybody; others only some fields of themselves."""
     if is_manager(actor):

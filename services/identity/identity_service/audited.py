@@ -1,4 +1,4 @@
-"""Which events become entries of the audit log, and what they say there: ids and facts, no names, no e-mail addresses."""
+"""Which events become entries of the audit log, and what they say there: ids and facts, no names or addresses."""
 
 from __future__ import annotations
 

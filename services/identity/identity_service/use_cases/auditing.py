@@ -53,7 +53,7 @@ def list_audit(
     **filters: Any,
 ) -> dict[str, Any]:
     """A page of the organization's log, newest first; of the filters those that are not None hold."""
-    access.require_owner(actor)
+    access.require_may_read_audit(actor)
     before = decode_cursor(cursor, moment, int) if cursor is not None else None
     with database.unit_of_work(actor.organization_id) as uow:
         wanted = {name: value for name, value in filters.items() if value is not None}
@@ -89,7 +89,7 @@ def export_audit(
     database: Database, actor: Actor, *, after: int, up_to: int | None
 ) -> dict[str, Any]:
     """Entries by number, as many as fit an answer, and the head. None come when all up to the head or `up_to` did."""
-    access.require_owner(actor)
+    access.require_may_read_audit(actor)
     with database.unit_of_work(actor.organization_id) as uow:
         end = audit.find_end(uow, actor.organization_id)
         head = end[0] if end is not None else BEGINNING

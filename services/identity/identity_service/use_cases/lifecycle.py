@@ -13,6 +13,7 @@ from identity_service.domain.passwords import Passwords
 from identity_service.domain.people import is_reachable, ordered_roles, status_of
 from identity_service.storage import credentials, organizations, people
 from identity_service.use_cases.people import UNREACHABLE
+from identity_service.use_cases.recording import Change, record_people_changed
 
 # Whoever changes these of an account can take it over.
 LOGIN_FIELDS = frozenset({"email", "username", "roles"})
@@ -78,6 +79,8 @@ def apply_changes(uow: UnitOfWork, actor: Actor, row: Any, changed: dict[str, An
     }
     if not is_reachable(after):
         raise errors.invalid_fields([("/changes" + UNREACHABLE[0], UNREACHABLE[1])])
+    roles_after = changed.get("roles", row.roles)
+    record_people_changed(uow, [Change(row.id, changed, row.roles, roles_after)])
     row = people.change_user(uow, actor.organization_id, row.id, changed)
     uow.publish("user_updated", subject=str(row.id), data=events.users_changed([row]))
     return row

@@ -7,6 +7,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from chassis import audit
 from chassis.context import Actor, Operation
 from chassis.database import SYSTEM, Database, UnitOfWork
 from chassis.errors import NotFound
@@ -17,6 +18,7 @@ from identity_service.domain.tokens import Tokens
 from identity_service.storage import organizations, people
 from identity_service.storage.credentials import Login
 from identity_service.use_cases import sign_in
+from identity_service.use_cases.recording import record_organization_changed
 
 
 def create_organization(
@@ -86,6 +88,13 @@ def add_owner(uow: UnitOfWork, organization: Any, owner: dict[str, Any], passwor
         data=events.users_created([row], [], None),
         organization_id=organization.id,
     )
+    audit.record(
+        uow,
+        "organization.created",
+        targets=[organization.id, row.id],
+        actor_id=row.id,
+        organization_id=organization.id,
+    )
     return row
 
 
@@ -113,6 +122,7 @@ def update_organization(
             raise errors.stale_version(row.version)
         changed = {key: value for key, value in changes.items() if getattr(row, key) != value}
         if changed:
+            record_organization_changed(uow, row, changed)
             row = organizations.change_organization(uow, actor.organization_id, changed)
             publish_update(uow, row)
         result = schemas.organization_json(row)

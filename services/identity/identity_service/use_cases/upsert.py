@@ -19,6 +19,7 @@ from identity_service.domain.people import normalized_email, ordered_roles
 from identity_service.domain.upsert import Batch, Outcome, Person, Problem, naming_key, naming_keys
 from identity_service.storage import upsert as rows
 from identity_service.use_cases.people import default_zone
+from identity_service.use_cases.recording import Change, record_people_changed
 
 Item = dict[str, Any]
 
@@ -93,6 +94,14 @@ def store(uow: UnitOfWork, actor: Actor, batch: Batch) -> None:
     if changed:
         data = events.users_changed(changed)
         uow.publish("user_updated", subject=f"batch:{uuid.uuid4()}", data=data)
+        record_people_changed(uow, map(change_of, batch.updated()))
+
+
+def change_of(person: Person) -> Change:
+    """What the batch changed of somebody who was there."""
+    before = person.before or {}
+    fields = [field for field, value in person.values.items() if before[field] != value]
+    return Change(person.id, fields, before["roles"], person.values["roles"])
 
 
 def values_of(people: Sequence[Person]) -> list[dict[str, Any]]:
