@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import orjson
 import sqlalchemy as sa
 from marshmallow import EXCLUDE, Schema, fields
 
+from chassis.context import Actor
 from chassis.database import Database, UnitOfWork
 from chassis.events import Event
+from chassis.exporting import require_owner
 from chassis.fields import load, rfc3339
 from chassis.scope import System
 
@@ -110,14 +112,26 @@ def note(uow: UnitOfWork, person_id: uuid.UUID) -> None:
     uow.connection.exec_driver_sql(NOTE, ids)
 
 
-def erasure(uow: UnitOfWork, person_id: uuid.UUID) -> dict[str, Any]:
-    """Since when this service has forgotten the person: `{"erased_at": ...}`, null if it has not."""
-    statement = sa.select(erased_people.c.erased_at).where(
-        erased_people.c.organization_id == uow.organization_id,
-        erased_people.c.person_id == person_id,
-    )
-    erased_at = uow.execute(statement).scalar_one_or_none()
+def erasure(database: Database, actor: Actor, *, user_id: uuid.UUID) -> dict[str, Any]:
+    """Since when this service has forgotten the person: `{"erased_at": ...}`, null if it has not. For owners."""
+    require_owner(actor)
+    with database.unit_of_work(actor.organization_id) as uow:
+        erased_at = uow.execute(
+            sa.select(erased_people.c.erased_at).where(
+                erased_people.c.organization_id == actor.organization_id,
+                erased_people.c.person_id == user_id,
+            )
+        ).scalar_one_or_none()
     return {"erased_at": None if erased_at is None else rfc3339(erased_at)}
+
+
+def is_any_erased(uow: UnitOfWork, person_ids: Iterable[uuid.UUID]) -> bool:
+    """Whether this service has forgotten one of these people."""
+    statement = sa.select(erased_people.c.person_id).where(
+        erased_people.c.organization_id == uow.organization_id,
+        erased_people.c.person_id.in_(list(person_ids)),
+    )
+    return uow.execute(statement.limit(1)).first() is not None
 
 
 def rewrite_operations(uow: UnitOfWork, person_id: uuid.UUID, rewrite: Rewrite) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,10 +15,13 @@ import sqlalchemy as sa
 from marshmallow import fields
 
 from chassis.context import Actor
-from chassis.database import UnitOfWork
+from chassis.database import Database, UnitOfWork
 from chassis.errors import Forbidden, Invalid
 from chassis.fields import StrictSchema, Text
 from chassis.pages import decode_cursor, encode_cursor
+
+Place = Sequence[Any] | None
+Read = Callable[[UnitOfWork, uuid.UUID, Place], Sequence[Any]]
 
 # A page of the longest messages is some megabytes.
 PAGE: Final = 200
@@ -52,35 +55,15 @@ def require_owner(actor: Actor) -> None:
 class Section:
     """One kind of records about a person, in the order of `keys`, which name each record.
 
-    `statement` selects the columns of `keys` too, and has the parameters `organization_id` and `person_id`. `about` is
-    for people who read the export. `show` gets the row and whose data it is.
+    `read` gives up to a page of rows and one more, those after a place if there is one; `show` gets a row and whose
+    data it is. `about` is for people who read the export.
     """
 
     file: str
     about: str
-    statement: sa.Select[Any]
     keys: tuple[sa.ColumnElement[Any], ...]
+    read: Read
     show: Callable[[Any, uuid.UUID], dict[str, Any]]
-    later: sa.Select[Any] = field(init=False)
-    first: sa.Select[Any] = field(init=False)
-
-    def __post_init__(self) -> None:
-        ordered = self.statement.order_by(*self.keys).limit(PAGE + 1)
-        after = [
-            sa.bindparam(f"after_{number}", type_=key.type) for number, key in enumerate(self.keys)
-        ]
-        object.__setattr__(self, "first", ordered)
-        object.__setattr__(self, "later", ordered.where(sa.tuple_(*self.keys) > sa.tuple_(*after)))
-
-    def rows(
-        self, uow: UnitOfWork, person_id: uuid.UUID, after: Sequence[Any] | None
-    ) -> Sequence[Any]:
-        """Up to a page of rows and one more."""
-        whose = {"organization_id": uow.organization_id, "person_id": person_id}
-        if after is None:
-            return uow.execute(self.first, whose).all()
-        place = {f"after_{number}": value for number, value in enumerate(after)}
-        return uow.execute(self.later, whose | place).all()
 
     def place_of(self, row: Any) -> list[Any]:
         """The row's keys as a cursor has them."""
@@ -92,6 +75,33 @@ class Section:
         if len(found) != len(self.keys):
             raise ValueError("wrong number of keys")
         return [kind_of(key)(value) for key, value in zip(self.keys, found, strict=True)]
+
+
+def in_order(statement: sa.Select[Any], *keys: sa.ColumnElement[Any]) -> Read:
+    """Reads `statement`, which has the keys among its columns and the parameters `organization_id` and `person_id`."""
+    after = [sa.bindparam(f"after_{number}", type_=key.type) for number, key in enumerate(keys)]
+    first = statement.order_by(*keys).limit(PAGE + 1)
+    later = first.where(sa.tuple_(*keys) > sa.tuple_(*after))
+
+    def read(uow: UnitOfWork, person_id: uuid.UUID, place: Place) -> Sequence[Any]:
+        whose = {"organization_id": uow.organization_id, "person_id": person_id}
+        if place is None:
+            return uow.execute(first, whose).all()
+        values = {f"after_{number}": value for number, value in enumerate(place)}
+        return uow.execute(later, whose | values).all()
+
+    return read
+
+
+def listed(
+    file: str,
+    about: str,
+    statement: sa.Select[Any],
+    keys: tuple[sa.ColumnElement[Any], ...],
+    show: Callable[[Any, uuid.UUID], dict[str, Any]],
+) -> Section:
+    """The usual section: what one statement finds."""
+    return Section(file, about, keys, in_order(statement, *keys), show)
 
 
 def kind_of(key: sa.ColumnElement[Any]) -> Callable[[Any], Any]:
@@ -120,6 +130,20 @@ def whole(value: Any) -> int:
     return value
 
 
+def export_person(
+    database: Database,
+    actor: Actor,
+    sections: Sequence[Section],
+    *,
+    user_id: uuid.UUID,
+    cursor: str | None,
+) -> dict[str, Any]:
+    """What the RPC `export_person` of every service answers: see `export_page`."""
+    require_own_or_owner(actor, user_id)
+    with database.unit_of_work(actor.organization_id) as uow:
+        return export_page(uow, user_id, cursor, sections)
+
+
 def export_page(
     uow: UnitOfWork, person_id: uuid.UUID, cursor: str | None, sections: Sequence[Section]
 ) -> dict[str, Any]:
@@ -129,7 +153,7 @@ def export_page(
     """
     number, after = place_of(cursor, sections)
     section = sections[number]
-    rows = section.rows(uow, person_id, after)
+    rows = section.read(uow, person_id, after)
     shown = rows[:PAGE]
     following: str | None = None
     if len(rows) > PAGE:

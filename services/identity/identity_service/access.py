@@ -24,18 +24,6 @@ def require_manager(actor: Actor) -> None:
         raise errors.admins_only()
 
 
-def require_owner(actor: Actor) -> None:
-    """Erasing people is for owners."""
-    if not actor.has_role("owner"):
-        raise errors.owners_only()
-
-
-def require_own_or_owner(actor: Actor, user_id: uuid.UUID) -> None:
-    """A person's data are handed to that person and to owners."""
-    if actor.user_id != user_id:
-        require_owner(actor)
-
-
 def require_may_read_audit(actor: Actor) -> None:
     """The audit log tells of everybody, of admins too: it is for owners."""
     if not actor.has_role("owner"):

@@ -14,9 +14,9 @@ from nameko.extensions import DependencyProvider
 from chassis import context
 from chassis.consumer import on_event
 from chassis.context import Operation
-from chassis.erasing import ERASING_SECONDS
+from chassis.erasing import ERASING_SECONDS, erasure
 from chassis.events import Event
-from chassis.exporting import ExportArguments
+from chassis.exporting import ExportArguments, PersonArguments
 from chassis.fields import StrictSchema, load
 from chassis.rpc.server import rpc
 from identity_service import schemas, settings
@@ -206,8 +206,8 @@ class Service(AuditService):
     @rpc
     def erasure(self, **payload: Any) -> dict[str, Any]:
         """Since when everything here is forgotten of a person."""
-        user_id = load(schemas.UserIdSchema, payload)["user_id"]
-        return erasing.erasure(self.database, context.current_actor(), user_id)
+        person = load(PersonArguments, payload)
+        return erasure(self.database, context.current_actor(), **person)
 
     @rpc
     def former_names(self, **payload: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from chassis.exporting import Section
+from chassis.exporting import listed
 from chassis.fields import rfc3339
 from identity_service import schemas
 from identity_service.storage.people import COLUMNS
@@ -30,7 +30,7 @@ def sign_in(row: Any, _: uuid.UUID) -> dict[str, Any]:
 
 
 SECTIONS: Final = (
-    Section(
+    listed(
         "profile",
         "The person as the organization knows them.",
         sa.select(*COLUMNS, users.c.organization_id, organizations.c.name.label("organization"))
@@ -42,7 +42,7 @@ SECTIONS: Final = (
         (users.c.id,),
         profile,
     ),
-    Section(
+    listed(
         "sign_ins",
         "Where the person is signed in now: each sign-in until it expires or is ended.",
         sa.select(logins.c.id, logins.c.created_at, logins.c.expires_at).where(

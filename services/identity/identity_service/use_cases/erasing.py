@@ -16,7 +16,8 @@ from chassis import erasing
 from chassis.context import Actor, Operation
 from chassis.database import SYSTEM, Database, UnitOfWork
 from chassis.events import Event
-from identity_service import access, errors, events, schemas
+from chassis.exporting import require_owner
+from identity_service import errors, events, schemas
 from identity_service.storage import credentials, organizations, people
 from identity_service.storage import erasing as rows
 from identity_service.use_cases.lifecycle import publish_revocation, require_another_owner
@@ -33,7 +34,7 @@ def erase_user(
     database: Database, actor: Actor, user_id: uuid.UUID, confirm: str, operation: Operation
 ) -> dict[str, Any]:
     """Erases a person, for good. Erased already is fine, whatever confirms it."""
-    access.require_owner(actor)
+    require_owner(actor)
     with database.unit_of_work(actor.organization_id) as uow:
         if (done := uow.replay(operation)) is not None:
             return dict(done)
@@ -110,23 +111,16 @@ def rewrite_operations(uow: UnitOfWork, user_id: uuid.UUID) -> None:
     erasing.rewrite_operations(uow, user_id, without_names)
 
 
-def erasure(database: Database, actor: Actor, user_id: uuid.UUID) -> dict[str, Any]:
-    """Since when everything here is forgotten."""
-    access.require_owner(actor)
-    with database.unit_of_work(actor.organization_id) as uow:
-        return erasing.erasure(uow, user_id)
-
-
 def former_names(database: Database, actor: Actor, user_id: uuid.UUID) -> dict[str, Any]:
     """What an erased person was called, for the import service to find it in files; empty once that is done."""
-    access.require_owner(actor)
+    require_owner(actor)
     with database.unit_of_work(actor.organization_id) as uow:
         return {"names": rows.find_names(uow, user_id)}
 
 
 def forget_former_names(database: Database, actor: Actor, user_id: uuid.UUID) -> None:
     """Called by the import service when it is done."""
-    access.require_owner(actor)
+    require_owner(actor)
     with database.unit_of_work(actor.organization_id) as uow:
         rows.forget_names(uow, user_id)
         uow.commit()

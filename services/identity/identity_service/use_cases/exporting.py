@@ -8,7 +8,7 @@ from typing import Any
 from chassis import exporting
 from chassis.context import Actor
 from chassis.database import Database
-from identity_service import access, errors
+from identity_service import errors
 from identity_service.storage import people
 from identity_service.storage.exporting import SECTIONS
 
@@ -17,7 +17,7 @@ def export_person(
     database: Database, actor: Actor, user_id: uuid.UUID, cursor: str | None
 ) -> dict[str, Any]:
     """A page of it; for the person and for owners."""
-    access.require_own_or_owner(actor, user_id)
+    exporting.require_own_or_owner(actor, user_id)
     with database.unit_of_work(actor.organization_id) as uow:
         if cursor is None and people.find_user(uow, actor.organization_id, user_id) is None:
             raise errors.unknown_user()
