@@ -14,7 +14,7 @@ from bench import crowd, raw, work, world
 from bench.figures import Figure, figure
 from bench.http import Connection
 from bench.processor import per_step
-from bench.rpc import Caller, actor_header
+from bench.rpc import Caller, actor_of
 from bench.system import Measured
 
 CLIENTS = (1, 8, 32)
@@ -90,7 +90,7 @@ def authorize(measured: Measured, size: Size) -> Iterator[Figure]:
             measured, instructors=count // students, students=students
         )
         pairs = world.some_pairs(measured, organization, 2_000)
-        actor = actor_header(str(uuid.uuid4()), organization, "admin")
+        actor = actor_of(str(uuid.uuid4()), organization, "admin")
         asking = work.Authorize(measured.amqp_url, actor, pairs)
         for clients in (1, 8):
             yield timed(
@@ -167,7 +167,7 @@ def assign_delay(measured: Measured, size: Size) -> Iterator[Figure]:
 def delays(name: str, measured: Measured, size: Size) -> Figure:
     """Books one new pair after the other and asks without a pause until each is authorized."""
     organization = world.sign_up(measured)
-    caller = Caller(measured.amqp_url, organization.owner_header)
+    caller = Caller(measured.amqp_url, organization.owner)
     instructors = organization.ids("instructor", 4)
     students = organization.ids("student", -(-size.delays // len(instructors)))
     pairs = [(i, s) for s in students for i in instructors][: size.delays]

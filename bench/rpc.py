@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import uuid
 from typing import Any
@@ -10,16 +11,20 @@ from typing import Any
 from amqp import Message
 from kombu import Connection
 
+from chassis.context import Actor
+from chassis.signing import ActorSigner, read_signing_key
+
 SECONDS = 10.0
 
 
 class Caller:
-    """Calls services as one actor, given as the `nameko.actor` header's JSON."""
+    """Calls services as one actor, for whom it vouches with the gateway's key: `ACTOR_SIGNING_KEY`."""
 
-    def __init__(self, amqp_url: str, actor: str) -> None:
+    def __init__(self, amqp_url: str, actor: Actor) -> None:
         self._connection = Connection(amqp_url).connection
         self._channel = self._connection.channel()
         self._actor = actor
+        self._signer = ActorSigner(read_signing_key(os.environ["ACTOR_SIGNING_KEY"]))
         self._reply_to = uuid.uuid4().hex
         queue = self._channel.queue_declare("", exclusive=True).queue
         self._channel.queue_bind(queue, "nameko-rpc", self._reply_to)
@@ -33,7 +38,7 @@ class Caller:
         """The result; raises with the error that the service gave."""
         correlation_id = uuid.uuid4().hex
         headers = {
-            "nameko.actor": self._actor,
+            "nameko.actor": self._signer.sign(self._actor),
             "nameko.deadline": int((time.time() + SECONDS) * 1000),
             "nameko.operation_id": str(uuid.uuid4()),
         }
@@ -55,6 +60,6 @@ class Caller:
         return answer["result"]
 
 
-def actor_header(user_id: str, organization_id: str, *roles: str) -> str:
-    """As chassis.context writes it."""
-    return json.dumps({"user_id": user_id, "organization_id": organization_id, "roles": roles})
+def actor_of(user_id: str, organization_id: str, *roles: str) -> Actor:
+    """A person as the bus knows them."""
+    return Actor(uuid.UUID(user_id), uuid.UUID(organization_id), frozenset(roles))

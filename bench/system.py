@@ -63,7 +63,7 @@ class Measured:
 
 
 def already_running(url: str) -> Measured:
-    """`AMQP_URL` and `DATABASE_URL` name its servers: the run folder's `env` has them."""
+    """`AMQP_URL`, `DATABASE_URL` and `ACTOR_SIGNING_KEY` must be set: the run folder's `env` has them."""
     return Measured(
         url.rstrip("/"),
         os.environ["AMQP_URL"],
@@ -103,6 +103,8 @@ def started(runner: subprocess.Popen[bytes], folder: Path) -> Measured:
         time.sleep(0.1)
     words = shlex.split((folder / "env").read_text())
     values = {name: value for name, _, value in (word.partition("=") for word in words)}
+    # Clients on the bus, processes of their own some of them, vouch for those they call for.
+    os.environ["ACTOR_SIGNING_KEY"] = values["ACTOR_SIGNING_KEY"]
     return Measured(
         values["GATEWAY_URL"], values["AMQP_URL"], values["DATABASE_URL"], run_dir=folder
     )

@@ -14,6 +14,7 @@ from bench.crowd import Step
 from bench.http import Connection
 from bench.rpc import Caller
 from bench.world import API
+from chassis.context import Actor
 
 FIRST_HOUR = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -33,7 +34,7 @@ class Authorize:
     """`assignment.authorize` by RPC for pairs from all over the table."""
 
     amqp_url: str
-    actor: str
+    actor: Actor
     pairs: list[tuple[str, str]] = field(repr=False)
 
     def client(self, number: int) -> Step:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.http import Connection
-from bench.rpc import actor_header
+from bench.rpc import actor_of
 from bench.system import Measured
+from chassis.context import Actor
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of people who live for a minute # nosec B105
 API = "/api/v1"
@@ -45,9 +46,9 @@ class Organization:
     api: Connection = field(repr=False)
 
     @property
-    def owner_header(self) -> str:
+    def owner(self) -> Actor:
         """The owner on the bus."""
-        return actor_header(self.owner_id, self.id, "owner")
+        return actor_of(self.owner_id, self.id, "owner")
 
     def add(self, role: str, *, can_sign_in: bool = False) -> dict[str, Any]:
         """The created user; `token` is there if they are to sign in."""

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from local_runner.accounts import remove_folder
+from local_runner.actor_keys import ActorKeys
 from local_runner.backing.choice import Backing, choose
 from local_runner.backing.containers import remove_volumes
 from local_runner.demo import ORGANIZATION_SLUG, OWNER_LOGIN
@@ -149,7 +150,7 @@ def start(supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace) 
     )
     if not options.no_demo:
         load_demo(supervisor, run_dir, options, url, password)
-    write_env(run_dir, url, backing, password)
+    write_env(run_dir, url, backing, secrets, password)
     announce(run_dir, url, password, time.monotonic() - began)
 
 
@@ -199,12 +200,15 @@ def load_demo(
     run_dir.demo_mark.touch()
 
 
-def write_env(run_dir: RunDir, url: str, backing: Backing, password: str) -> None:
+def write_env(
+    run_dir: RunDir, url: str, backing: Backing, secrets: SecretStore, password: str
+) -> None:
     """Shell assignments that other commands and people source."""
     values = {
         "GATEWAY_URL": url,
         "AMQP_URL": backing.broker.url,
         "DATABASE_URL": backing.database.url,
+        "ACTOR_SIGNING_KEY": str(ActorKeys(secrets).of("gateway")),
         "DEMO_ORGANIZATION": ORGANIZATION_SLUG,
         "DEMO_LOGIN": OWNER_LOGIN,
         "DEMO_PASSWORD": password,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from local_runner.actor_keys import ActorKeys
 from local_runner.places import SERVICES, RunDir, package_of
 from local_runner.ports import free_port
 from local_runner.processes import Spec
@@ -27,6 +28,8 @@ NOT_INHERITED = {
     "ADMIN_DATABASE_URL",
     "MIGRATION_DATABASE_URL",
     "TOKEN_SECRET",
+    "ACTOR_SIGNING_KEY",
+    "ACTOR_VERIFYING_KEYS",
 }
 
 
@@ -60,6 +63,7 @@ class System:
         self._folder = run_dir.path
         self._databases = databases
         self._amqp_url = amqp_url
+        self._keys = ActorKeys(databases.secrets)
         self.health_urls: dict[str, str] = {}
 
     def preparations(self) -> list[Spec]:
@@ -89,6 +93,7 @@ class System:
             HTTP_HOST="127.0.0.1",
             HTTP_PORT=str(port),
             SERVICE_INSTANCE=name,
+            **self._keys.settings(service),
         )
         if service == "identity":
             environment["TOKEN_SECRET"] = self._databases.secrets.get("token_secret")
@@ -98,7 +103,10 @@ class System:
     def gateway(self, port: int) -> Spec:
         """Gunicorn with threads; it has no database. A SIGQUIT ends it without waiting for its callers."""
         environment = self._environment(
-            HOST="127.0.0.1", PORT=str(port), SERVICE_INSTANCE="gateway"
+            HOST="127.0.0.1",
+            PORT=str(port),
+            SERVICE_INSTANCE="gateway",
+            **self._keys.settings("gateway"),
         )
         settings = ("-c", "python:gateway.gunicorn_conf", "gateway.app:create_app()")
         command = (sys.executable, "-m", "gunicorn", *settings)

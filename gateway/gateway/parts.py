@@ -8,6 +8,7 @@ from typing import cast
 from flask import current_app
 
 from chassis.rpc.client import RpcClient
+from chassis.signing import ActorSigner
 from gateway.limits.admission import Limits
 from gateway.settings import Settings
 from gateway.tokens import TokenCache
@@ -31,7 +32,12 @@ class Parts:
         """Connects nothing yet."""
         return cls(
             settings=settings,
-            rpc=RpcClient(settings.amqp_url, name="gateway", in_flight=settings.in_flight),
+            rpc=RpcClient(
+                settings.amqp_url,
+                name="gateway",
+                in_flight=settings.in_flight,
+                signer=ActorSigner(settings.signing_key) if settings.signing_key else None,
+            ),
             tokens=TokenCache(settings.token_cache_seconds, settings.token_cache_entries),
             arrivals=Arrivals(settings.amqp_url, at_once=max(1, settings.threads // 2)),
             limits=Limits(settings),

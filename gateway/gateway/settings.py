@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from environs import Env, EnvValidationError, validate
 from limits import RateLimitItem
 
+from chassis.config import key_setting
+from chassis.signing import SigningKey, read_signing_key
 from gateway.limits.rules import DEFAULTS, RULES, limit_of
 
 MEBIBYTE = 1024 * 1024
@@ -31,6 +33,7 @@ class Settings:
     trusted_proxies: int = 0
     limits: Mapping[str, RateLimitItem] = field(default_factory=lambda: DEFAULTS)
     rate_limit_scale: float = 1.0
+    signing_key: SigningKey | None = None
 
 
 def load_settings(env: Env | None = None) -> Settings:
@@ -51,6 +54,7 @@ def load_settings(env: Env | None = None) -> Settings:
         rate_limit_scale=env.float(
             "RATE_LIMIT_SCALE", 1.0, validate=validate.Range(min=0, min_inclusive=False)
         ),
+        signing_key=key_setting(env, "ACTOR_SIGNING_KEY", read_signing_key),
     )
 
 

@@ -20,7 +20,7 @@ from chassis.confirmed import ConfirmedPublisher, Outgoing
 from chassis.context import Actor, CallContext
 from chassis.errors import Forbidden
 from chassis.events import CONTENT_TYPE, Event
-from chassis.testing import FakeNeighbour, actor, wait_until
+from chassis.testing import FakeNeighbour, actor, keys, wait_until
 from chassis.testing.processes import free_port
 
 SERVICES = ("identity", "assignment", "booking", "messaging", "import")
@@ -35,6 +35,7 @@ class GatewayProcess:
         self.url = f"http://127.0.0.1:{self.port}"
         environment = {
             **os.environ,
+            **keys.environment(),
             "AMQP_URL": amqp_url,
             "HOST": "127.0.0.1",
             "PORT": str(self.port),

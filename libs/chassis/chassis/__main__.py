@@ -6,6 +6,7 @@ check-migrations PACKAGE       say whether migrations and models agree
 asyncapi [--check] FILE PACKAGE...   write, or compare, the description of the events
 dead-letters list|show|retry|discard SERVICE [ID]
 outbox status
+signing-keys ISSUER            make a key pair and print both settings
 """
 
 from __future__ import annotations

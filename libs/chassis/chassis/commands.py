@@ -16,6 +16,7 @@ def dispatch(arguments: Sequence[str], usage: str) -> int:
         "asyncapi": asyncapi,
         "dead-letters": dead_letters,
         "outbox": outbox,
+        "signing-keys": signing_keys,
     }
     command = commands.get(arguments[0]) if arguments else None
     if command is None:
@@ -60,5 +61,12 @@ def dead_letters(*arguments: str) -> int:
 def outbox(*arguments: str) -> int:
     """Says what waits in the outbox."""
     from chassis.outbox_status import main
+
+    return main(arguments)
+
+
+def signing_keys(*arguments: str) -> int:
+    """Makes a key pair and prints both settings."""
+    from chassis.signing import main
 
     return main(arguments)

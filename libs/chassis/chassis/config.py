@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from environs import Env
+
+from chassis.signing import (
+    MalformedKey,
+    SigningKey,
+    VerifyingKey,
+    read_signing_key,
+    read_verifying_keys,
+)
+
+Keys = TypeVar("Keys")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +35,8 @@ class Settings:
     operation_days: int
     log_level: str
     instance: str
+    verifying_keys: tuple[VerifyingKey, ...]
+    signing_key: SigningKey | None = None
 
 
 def load_settings(env: Env | None = None) -> Settings:
@@ -41,7 +55,21 @@ def load_settings(env: Env | None = None) -> Settings:
         operation_days=env.int("OPERATION_DAYS", 3),
         log_level=env.str("LOG_LEVEL", "INFO"),
         instance=env.str("SERVICE_INSTANCE", "1"),
+        verifying_keys=key_setting(env, "ACTOR_VERIFYING_KEYS", read_verifying_keys),
+        signing_key=(
+            key_setting(env, "ACTOR_SIGNING_KEY", read_signing_key)
+            if env.str("ACTOR_SIGNING_KEY", "")
+            else None
+        ),
     )
+
+
+def key_setting(env: Env, name: str, read: Callable[[str], Keys]) -> Keys:
+    """A required setting that holds keys; MalformedKey with its name, never with what it holds."""
+    try:
+        return read(env.str(name))
+    except MalformedKey as error:
+        raise MalformedKey(f"{name}: {error}") from error
 
 
 def sqlalchemy_url(url: str) -> str:

@@ -6,15 +6,13 @@ The context travels as AMQP headers. Each thread and each green thread has its o
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -68,6 +66,8 @@ class CallContext:
     # Who is behind work that no actor does: an event's handler has it from the event. A sign-in may set it, once it
     # knows who comes.
     caused_by: uuid.UUID | None = None
+    # The token that proved `actor`, handed on to neighbours as it is; none where the actor is this process's own word.
+    actor_token: tuple[Actor, str] | None = field(default=None, repr=False)
 
     @property
     def actor_id(self) -> uuid.UUID | None:
@@ -147,15 +147,17 @@ def fingerprint(method: str, arguments: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical).hexdigest()
 
 
-def to_headers(context: CallContext, operation_id: uuid.UUID | None) -> dict[str, Any]:
-    """The context as AMQP headers."""
+def to_headers(
+    context: CallContext, operation_id: uuid.UUID | None, sign: Callable[[Actor], str] | None
+) -> dict[str, Any]:
+    """The context as AMQP headers; `sign` vouches for an actor that came without a token."""
     headers: dict[str, Any] = {
         "nameko.request_id": context.request_id,
         "nameko.traceparent": context.traceparent,
         "nameko.deadline": int(context.deadline * 1000),
     }
     if context.actor is not None:
-        headers["nameko.actor"] = dump_actor(context.actor)
+        headers["nameko.actor"] = token_of(context, context.actor, sign)
     if context.address:
         headers["nameko.address"] = context.address
     if operation_id is not None:
@@ -163,10 +165,26 @@ def to_headers(context: CallContext, operation_id: uuid.UUID | None) -> dict[str
     return headers
 
 
+def token_of(context: CallContext, actor: Actor, sign: Callable[[Actor], str] | None) -> str:
+    """The token that came with the actor, else one of our own. LookupError where this process may not sign."""
+    if context.actor_token is not None and context.actor_token[0] == actor:
+        return context.actor_token[1]
+    if sign is None:
+        raise LookupError("this process has no key to vouch for an actor: ACTOR_SIGNING_KEY")
+    return sign(actor)
+
+
 def from_headers(
-    headers: Mapping[str, Any], *, default_seconds: float, fingerprint_of: Any = None
+    headers: Mapping[str, Any],
+    *,
+    default_seconds: float,
+    verify: Callable[[Any], Actor],
+    fingerprint_of: Any = None,
 ) -> CallContext:
-    """The context that `to_headers` wrote. Raises ValueError on headers that make no sense."""
+    """The context that `to_headers` wrote, with what `verify` makes of the actor's token.
+
+    Raises ValueError or TypeError on headers that make no sense, and what `verify` raises.
+    """
     deadline_ms = headers.get("nameko.deadline")
     deadline = deadline_ms / 1000 if deadline_ms is not None else time.time() + default_seconds
     context = CallContext(
@@ -175,34 +193,9 @@ def from_headers(
         traceparent=str(headers.get("nameko.traceparent") or new_traceparent()),
         address=str(headers.get("nameko.address") or "")[:ADDRESS_LENGTH],
     )
-    if actor := headers.get("nameko.actor"):
-        context.actor = load_actor(actor)
+    if (token := headers.get("nameko.actor")) is not None:
+        context.actor = verify(token)
+        context.actor_token = (context.actor, token)
     if operation_id := headers.get("nameko.operation_id"):
         context.operation = Operation(uuid.UUID(str(operation_id)), fingerprint_of())
     return context
-
-
-@lru_cache(maxsize=1024)
-def dump_actor(actor: Actor) -> str:
-    """The actor as a header value."""
-    return json.dumps(
-        {
-            "user_id": str(actor.user_id),
-            "organization_id": str(actor.organization_id),
-            "roles": sorted(actor.roles),
-        }
-    )
-
-
-@lru_cache(maxsize=1024)
-def load_actor(text: str) -> Actor:
-    """The actor that `dump_actor` wrote; ValueError if it can't be one."""
-    try:
-        data = json.loads(text)
-        return Actor(
-            uuid.UUID(str(data["user_id"])),
-            uuid.UUID(str(data["organization_id"])),
-            frozenset(data["roles"]),
-        )
-    except (KeyError, TypeError) as error:
-        raise ValueError("the actor header can't be read") from error

@@ -27,6 +27,7 @@ from chassis.events import Contract
 from chassis.prepare import contract_of
 from chassis.relay import Relay, prune
 from chassis.rpc.client import RpcClient
+from chassis.signing import ActorSigner, ActorVerifier
 
 log = structlog.get_logger()
 
@@ -55,7 +56,8 @@ class Process:
             service=contract.service,
             connections=settings.database_connections,
         )
-        self._rpc_client = RpcClient(settings.amqp_url, name=contract.service)
+        signer = ActorSigner(settings.signing_key) if settings.signing_key else None
+        self._rpc_client = RpcClient(settings.amqp_url, name=contract.service, signer=signer)
         self._relay = Relay(self._database, contract, ConfirmedPublisher(settings.amqp_url))
         self._database.after_commit = self._relay.wake
         service_class = importlib.import_module(f"{package}.service").Service
@@ -71,6 +73,7 @@ class Process:
             "max_workers": settings.rpc_workers + 8 * max(len(contract.subscribes), 1),
             "RPC_WORKERS": settings.rpc_workers,
             "DEADLINE_SECONDS": settings.deadline_seconds,
+            "ACTORS": ActorVerifier(settings.verifying_keys),
             "CONTRACT": contract,
             "DATABASE": self._database,
             "RPC_CLIENT": self._rpc_client,

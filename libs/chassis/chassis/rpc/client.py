@@ -23,6 +23,7 @@ from chassis.connections import RECOVERABLE, opened
 from chassis.direct import DirectPublisher
 from chassis.errors import Unavailable
 from chassis.rpc import wire
+from chassis.signing import ActorSigner
 
 log = structlog.get_logger()
 
@@ -50,11 +51,17 @@ class PendingCall:
 
 
 class RpcClient:
-    """A process's one client. Thread-safe. `start` is called by the first call; `close` ends it."""
+    """A process's one client. Thread-safe. `start` is called by the first call; `close` ends it.
 
-    def __init__(self, amqp_url: str, *, name: str, in_flight: int = 512) -> None:
+    `signer` vouches for actors of whom this process itself knows; those of its callers come with a token.
+    """
+
+    def __init__(
+        self, amqp_url: str, *, name: str, in_flight: int = 512, signer: ActorSigner | None = None
+    ) -> None:
         self._url = amqp_url
         self._name = name
+        self._sign = signer.sign if signer is not None else None
         self._reply_to = uuid.uuid4().hex
         self._pending: dict[str, PendingCall] = {}
         self._slots = threading.BoundedSemaphore(in_flight)
@@ -126,7 +133,7 @@ class RpcClient:
                 reply_to=self._reply_to,
                 correlation_id=correlation_id,
                 expiration=str(max(1, int(seconds * 1000))),
-                application_headers=context.to_headers(caller, operation_id),
+                application_headers=context.to_headers(caller, operation_id, self._sign),
             )
             if not self._publisher.publish(
                 message, wire.EXCHANGE, f"{service}.{method}", seconds=seconds

@@ -1,6 +1,7 @@
 """The `rpc` entrypoint: Nameko's, with what it does weakly replaced.
 
 - A request past its deadline is dropped: its caller is gone.
+- An actor that no trusted issuer signed is refused before anything else is looked at.
 - A message that can't be read is set aside in the dead letters instead of killing the service.
 - Replies are transient, unconfirmed, and share a packet with the request's acknowledgement.
 - Arguments travel by keyword; the call context is bound around the method; two transactions that met are run again.
@@ -83,6 +84,7 @@ class Requests(RpcConsumer):
             self.unreadable.keep(message, self.container.service_name, str(error))
             self.queue_consumer.ack_message(message)
         except ServiceError as error:
+            log.warning("rpc.refused", routing_key=routing_key, code=error.code)
             self.finish(message, wire.encode_error(error))
 
     def _answer_without_worker(self, routing_key: str, message: Any) -> None:
@@ -143,6 +145,7 @@ class Rpc(NamekoRpc):
             return context.from_headers(
                 message.headers,
                 default_seconds=self.container.config["DEADLINE_SECONDS"],
+                verify=self.container.config["ACTORS"].verify,
                 fingerprint_of=lambda: context.fingerprint(self.method_name, kwargs),
             )
         except (ValueError, TypeError) as error:

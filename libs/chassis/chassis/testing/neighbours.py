@@ -16,6 +16,7 @@ from chassis import context, topology
 from chassis.context import CallContext
 from chassis.errors import NotFound
 from chassis.rpc import wire
+from chassis.testing import keys
 from chassis.testing.servers import amqp_url
 
 Handler = Callable[[dict[str, Any], CallContext], Any]
@@ -91,6 +92,7 @@ class FakeNeighbour:
         call = context.from_headers(
             message.headers,
             default_seconds=5,
+            verify=keys.verifier().verify,
             fingerprint_of=lambda: context.fingerprint(method, kwargs),
         )
         call.deadline = max(call.deadline, time.time() + 0.1)

@@ -21,6 +21,7 @@ from chassis.context import Actor
 from chassis.events import CONTENT_TYPE, Event, decode
 from chassis.prepare import contract_of
 from chassis.rpc.client import RpcClient
+from chassis.testing import keys
 from chassis.testing.servers import TestDatabase, amqp_url
 from chassis.testing.waiting import wait_until
 
@@ -46,10 +47,10 @@ class ServiceProcess:
         self.last_replayed = False
         self._copies = copies
         self._started = started
-        self._settings = settings or {}
+        self.settings = dict(settings or {})
         self._processes: list[subprocess.Popen[bytes]] = []
         self._ports: list[int] = []
-        self._client = RpcClient(amqp_url(), name="test")
+        self._client = RpcClient(amqp_url(), name="test", signer=keys.signer())
         self._publisher = ConfirmedPublisher(amqp_url())
         self._log = Path(os.environ.get("TEST_LOGS", "/tmp")) / f"{self.database.name}.log"  # noqa: S108 - logs of tests # nosec B108
 
@@ -101,13 +102,14 @@ class ServiceProcess:
     def _environment(self, port: int) -> dict[str, str]:
         return {
             **os.environ,
+            **keys.environment(),
             "ADMIN_DATABASE_URL": self.database.admin,
             "MIGRATION_DATABASE_URL": self.database.owner,
             "DATABASE_URL": self.database.application,
             "AMQP_URL": amqp_url(),
             "HTTP_HOST": "127.0.0.1",
             "HTTP_PORT": str(port),
-            **self._settings,
+            **self.settings,
         }
 
     def _is_ready(self, port: int) -> bool:

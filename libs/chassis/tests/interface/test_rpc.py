@@ -11,7 +11,7 @@ from chassis.context import CallContext
 from chassis.errors import KINDS, FieldError, NotFound, Unavailable
 from chassis.rpc import wire
 from chassis.rpc.client import RpcClient
-from chassis.testing import actor, wait_until
+from chassis.testing import actor, keys, wait_until
 from chassis.testing.servers import amqp_url
 
 
@@ -83,7 +83,7 @@ def test_a_caller_waits_no_longer_than_its_deadline(toy):
 def test_a_request_that_nobody_waits_for_any_more_is_not_run(toy):
     organization = actor("admin")
     call = CallContext(deadline=time.time() - 1, actor=organization)
-    headers = context.to_headers(call, uuid.uuid4())
+    headers = context.to_headers(call, uuid.uuid4(), keys.signer().sign)
     send_raw(wire.encode_request({"label": "late"}), "toy.make_thing", application_headers=headers)
     toy.call("make_thing", actor=organization, label="in time")
     statement = "SELECT label FROM things WHERE organization_id = %s"
@@ -96,7 +96,7 @@ def test_a_request_that_nobody_waits_for_any_more_is_not_run(toy):
         (b"no JSON", {}),
         (b"\xff\xfe", {"content_type": "application/x-python", "content_encoding": "latin-9"}),
         (b'{"args": [], "kwargs": 5}', {}),
-        (b'{"args": [], "kwargs": {}}', {"application_headers": {"nameko.actor": "x"}}),
+        (b'{"args": [], "kwargs": {}}', {"application_headers": {"nameko.operation_id": "x"}}),
         (b'{"args": [], "kwargs": {}}', {"application_headers": {"nameko.operation_id": 5}}),
         (b'{"args": [], "kwargs": {}}', {"application_headers": {"nameko.deadline": "soon"}}),
     ],

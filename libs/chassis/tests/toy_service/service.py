@@ -51,6 +51,10 @@ class Service(ServiceBase):
         }
 
     @rpc
+    def ask_other(self):
+        return self.neighbours.call("other", "tell")
+
+    @rpc
     def answer_nonsense(self):
         return object()
 
