@@ -111,7 +111,8 @@ def test_a_request_that_cannot_be_read_is_set_aside_and_the_service_lives(toy, b
 
 def test_a_request_that_wants_no_reply_is_run(toy):
     person = actor("admin")
-    headers = context.to_headers(CallContext(deadline=time.time() + 5, actor=person), None)
+    call = CallContext(deadline=time.time() + 5, actor=person)
+    headers = context.to_headers(call, None, keys.signer().sign)
     send_raw(wire.encode_request({"label": "quiet"}), "toy.make_thing", application_headers=headers)
     statement = "SELECT label FROM things WHERE organization_id = %s"
     wait_until(lambda: toy.sql(statement, (str(person.organization_id),)) == [("quiet",)])
