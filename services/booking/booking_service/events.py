@@ -10,6 +10,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, fields
 
 from booking_service.domain import Session
+from chassis.audit import AUDIT_RECORDED
 from chassis.events import Contract, Published, Subscription
 from chassis.fields import Moment, rfc3339
 
@@ -106,6 +107,7 @@ CONTRACT = Contract(
             SessionEvent,
             "A session is over; its status says whether it was completed or missed.",
         ),
+        AUDIT_RECORDED,
     ),
     subscribes=(
         Subscription("identity", "user_created"),

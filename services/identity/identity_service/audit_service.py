@@ -47,11 +47,6 @@ class AuditService(ServiceBase):
         """Conversations that an administrator read."""
         auditing.append(self.database, events)
 
-    @on_events("import", audit.EVENT, prefetch=PREFETCH)
-    def on_import_audit_recorded(self, events: list[Event]) -> None:
-        """What was done with uploads."""
-        auditing.append(self.database, events)
-
     @on_events("identity", "user_created", prefetch=PREFETCH)
     def on_identity_user_created(self, events: list[Event]) -> None:
         """People who came."""

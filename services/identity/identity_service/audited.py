@@ -15,10 +15,7 @@ from chassis.fields import load
 from identity_service.domain.audit import Fact
 
 SUBSCRIPTIONS: Final = (
-    *(
-        Subscription(source, audit.EVENT)
-        for source in ("identity", "booking", "messaging", "import")
-    ),
+    *(Subscription(source, audit.EVENT) for source in ("identity", "booking", "messaging")),
     *(Subscription("identity", f"user_{what}") for what in ("created", "archived", "restored")),
     *(Subscription("assignment", f"assignment_{what}") for what in ("created", "ended")),
     Subscription("import", "import_finished"),

@@ -48,7 +48,12 @@ CONTRACT: Final = Contract(
     service=SERVICE,
     publishes=(
         Published("import_planned", ImportData, "A file was read and what it would do is known."),
-        Published("import_finished", ImportData, "An import finished, failed or was cancelled."),
+        Published(
+            "import_finished",
+            ImportData,
+            "An import finished, failed or was cancelled.",
+            required=True,
+        ),
         Published(
             "import_step_due", StepDueData, "A chunk of an import's work is due.", required=True
         ),

@@ -2,6 +2,7 @@
 
 from booking_service.storage.replicas import store_organization, store_participants
 from booking_service.storage.schedules import (
+    find_overlapped,
     insert_session,
     lock_pair_and_read_facts,
     require_free,
@@ -17,6 +18,7 @@ from booking_service.storage.tables import metadata
 
 __all__ = [
     "count_future_sessions",
+    "find_overlapped",
     "future_sessions_of_pairs",
     "insert_session",
     "list_sessions",

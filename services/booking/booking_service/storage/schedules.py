@@ -169,11 +169,16 @@ def insert_session(uow: UnitOfWork, session: Session) -> bool:
     return bool(rows[0].pair_booked_before)
 
 
+def find_overlapped(uow: UnitOfWork, session: Session) -> list[dict[str, Any]]:
+    """The sessions that are in the way of this one, as `conflicts` names them. Needs the pair's locks."""
+    rows = uow.run(FIND_CLASHES, _values(uow, session, SLOT_TYPES)).all()
+    return [_conflict(row) for row in rows]
+
+
 def require_free(uow: UnitOfWork, session: Session) -> None:
     """SessionConflict if another session is in the way of this one. Needs the pair's locks."""
-    conflicts = uow.run(FIND_CLASHES, _values(uow, session, SLOT_TYPES)).all()
-    if conflicts:
-        raise SessionConflict([_conflict(row) for row in conflicts])
+    if conflicts := find_overlapped(uow, session):
+        raise SessionConflict(conflicts)
 
 
 def _values(uow: UnitOfWork, session: Session, names: Iterable[str]) -> dict[str, Any]:

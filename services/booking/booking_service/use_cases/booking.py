@@ -12,6 +12,7 @@ from booking_service.domain import Capacity
 from booking_service.errors import PossiblyStale
 from booking_service.events import session_event
 from booking_service.schemas import session_view
+from booking_service.use_cases.overlaps import record_overlap
 from booking_service.use_cases.replicas import refresh_all
 from chassis.context import Actor, Operation
 from chassis.database import Database
@@ -79,6 +80,8 @@ def _store(
         now = datetime.now(UTC)
         session = domain.new_session(facts, arguments, capacity, actor.user_id, now)
         decision.require()
+        if session.allow_overlap:
+            record_overlap(uow, session)
         booked_before = storage.insert_session(uow, session)
         name = "session_requested" if session.status == "pending" else "session_booked"
         uow.publish(name, subject=str(session.id), data=session_event(session))

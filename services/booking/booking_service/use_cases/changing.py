@@ -13,6 +13,7 @@ from booking_service.domain import Action, Session
 from booking_service.errors import StaleVersion
 from booking_service.events import session_event
 from booking_service.schemas import session_view
+from booking_service.use_cases.overlaps import record_overlap
 from booking_service.use_cases.reading import find_session
 from chassis.context import Actor, Operation
 from chassis.database import Database, UnitOfWork
@@ -86,7 +87,9 @@ def reschedule_session(
         if domain.is_moved(session, changed):
             name = "session_rescheduled"
             pair.require()
-            if not changed.allow_overlap:
+            if changed.allow_overlap:
+                record_overlap(uow, changed)
+            else:
                 storage.require_free(uow, changed)
         storage.update_session(uow, changed)
         return _published(uow, name, changed, operation)

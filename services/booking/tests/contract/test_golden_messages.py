@@ -110,7 +110,7 @@ def test_ended_assignments_are_understood() -> None:
 def test_names_that_others_rely_on() -> None:
     contract = events.CONTRACT
     assert contract.service == "booking"
-    assert contract.required == {"session_booked"}
+    assert contract.required == {"session_booked", "audit_recorded"}
     assert [contract.queue_name(each) for each in contract.subscribes] == [
         "booking.on_identity_user_created",
         "booking.on_identity_user_updated",

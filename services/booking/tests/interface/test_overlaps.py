@@ -157,6 +157,47 @@ def test_an_admin_overlaps_on_purpose_where_the_organization_warns(school: Any) 
     assert len(refused.value.data["conflicts"]) == 4  # two sessions, each of both people
 
 
+def recorded_overlaps(school: Any) -> list[Any]:
+    return [
+        event
+        for event in school.service.events("audit_recorded")
+        if event.organization_id == school.id
+    ]
+
+
+@pytest.mark.parametrize("by_moving", [False, True])
+def test_an_overlap_that_an_admin_allowed_is_put_on_record(school: Any, by_moving: bool) -> None:
+    school.settings["conflict_policy"] = "warn"
+    pair = school.pair()
+    first = school.book(pair, starts_at=START)
+    if by_moving:
+        session = school.book(pair)
+        changes = {"starts_at": first["starts_at"]}
+        school.call(
+            "reschedule_session", session_id=session["id"], changes=changes, allow_overlap=True
+        )
+    else:
+        session = school.book(pair, starts_at=START, allow_overlap=True)
+    [event] = recorded_overlaps(school)
+    assert event.data == {
+        "action": "session.overlap_allowed",
+        "actor_id": str(school.admin.user_id),
+        "targets": [session["id"], str(pair[0]), str(pair[1])],
+        "details": {
+            "overlapped": [
+                {"id": first["id"], "who": "instructor"},
+                {"id": first["id"], "who": "student"},
+            ]
+        },
+    }
+
+
+def test_leave_to_overlap_that_nothing_needed_is_not_put_on_record(school: Any) -> None:
+    school.settings["conflict_policy"] = "warn"
+    school.book(school.pair(), starts_at=START, allow_overlap=True)
+    assert recorded_overlaps(school) == []
+
+
 def test_a_session_that_overlaps_on_purpose_blocks_ordinary_ones(school: Any) -> None:
     school.settings["conflict_policy"] = "warn"
     pair = school.pair()

@@ -56,7 +56,7 @@ def test_the_names_on_the_bus_are_public() -> None:
     assert contract.service == "import"
     assert {event.name: event.required for event in contract.publishes} == {
         "import_planned": False,
-        "import_finished": False,
+        "import_finished": True,
         "import_step_due": True,
     }
     (subscription,) = contract.subscribes
