@@ -1,4 +1,4 @@
-"""Who is calling: the bearer token, verified by identity and remembered for less than a second."""
+"""Who is calling: the bearer token, verified by identity and remembered for a moment."""
 
 from __future__ import annotations
 
@@ -20,12 +20,17 @@ BAD_TOKEN = "identity.bad_token"  # noqa: S105 - an error code # nosec B105
 
 def sign_in() -> Actor:
     """Binds the caller to the request's context; Forbidden (401 over HTTP) without a good token."""
-    token = bearer_token()
+    return sign_in_with(bearer_token())
+
+
+def sign_in_with(token: str) -> Actor:
+    """Binds whom this access token stands for."""
     cache = parts().tokens
     actor = cache.get(token)
     if actor is None:
+        asked_at = cache.now()
         actor, expires_at = _verify(token)
-        cache.put(token, actor, expires_at=expires_at)
+        cache.put(token, actor, asked_at=asked_at, expires_at=expires_at)
     context.current().actor = actor
     parts().limits.admit_actor(request.environ, actor)
     return actor

@@ -9,6 +9,7 @@ from flask import current_app
 
 from chassis.rpc.client import RpcClient
 from chassis.signing import ActorSigner
+from gateway.ear import Ear
 from gateway.limits.admission import Limits
 from gateway.settings import Settings
 from gateway.tokens import TokenCache
@@ -25,11 +26,14 @@ class Parts:
     rpc: RpcClient
     tokens: TokenCache
     arrivals: Arrivals
+    ear: Ear
     limits: Limits
 
     @classmethod
     def build(cls, settings: Settings) -> Parts:
         """Connects nothing yet."""
+        tokens = TokenCache(settings.token_cache_seconds, settings.token_cache_entries)
+        arrivals = Arrivals(at_once=max(1, settings.threads // 2))
         return cls(
             settings=settings,
             rpc=RpcClient(
@@ -38,21 +42,22 @@ class Parts:
                 in_flight=settings.in_flight,
                 signer=ActorSigner(settings.signing_key) if settings.signing_key else None,
             ),
-            tokens=TokenCache(settings.token_cache_seconds, settings.token_cache_entries),
-            arrivals=Arrivals(settings.amqp_url, at_once=max(1, settings.threads // 2)),
+            tokens=tokens,
+            arrivals=arrivals,
+            ear=Ear(settings.amqp_url, (arrivals.registry, tokens)),
             limits=Limits(settings),
         )
 
     def start(self) -> None:
         """Starts connecting, in threads of their own."""
         self.rpc.start()
-        self.arrivals.start()
+        self.ear.start()
         self.limits.gossip.start()
 
     def close(self) -> None:
         """Closes the connections."""
         self.limits.gossip.close()
-        self.arrivals.close()
+        self.ear.close()
         self.rpc.close()
 
 

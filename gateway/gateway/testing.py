@@ -134,18 +134,25 @@ class System:
 
     def publish_assignment(self, organization_id: uuid.UUID, *assignments: dict[str, str]) -> None:
         """What the assignment service publishes."""
+        data = {"assignments": list(assignments)}
+        self.publish("assignment", "assignment_created", organization_id, data)
+
+    def publish(
+        self, source: str, name: str, organization_id: uuid.UUID, data: dict[str, Any]
+    ) -> None:
+        """What a service publishes."""
         event = Event(
             id=uuid.uuid4(),
-            source="assignment",
-            name="assignment_created",
+            source=source,
+            name=name,
             time=datetime.now(UTC),
             subject=str(uuid.uuid4()),
             organization_id=organization_id,
-            data={"assignments": list(assignments)},
+            data=data,
         )
         publisher = ConfirmedPublisher(os.environ["AMQP_URL"])
         outgoing = Outgoing(
-            "assignment.events",
+            f"{source}.events",
             event.name,
             event.encode(),
             str(event.id),

@@ -1,26 +1,18 @@
-"""Hears that assignments were made or ended, and lets a request wait for those of its pairs.
+"""Is told (by gateway.ear) that assignments were made or ended, and lets a request wait for those of its pairs.
 
-One thread per process reads the assignment service's events from a queue of its own. Nothing here is a promise: an
-event that was missed (a lost connection) only means that the request asks the assignment service, or answers `pending`.
+Nothing here is a promise: an event that was missed (a lost connection) only means that the request asks the assignment
+service, or answers `pending`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import threading
-import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import structlog
-
-from chassis import topology
-from chassis.connections import RECOVERABLE, abandoned, opened
-from chassis.events import Event, UnreadableEvent, decode
-
-log = structlog.get_logger()
+from chassis.events import Event
 
 CREATED = "assignment_created"
 ENDED = "assignment_ended"
@@ -66,6 +58,8 @@ class Expectation:
 
 class Registry:
     """Who waits for which pair, and which pairs are known to be assigned. Thread-safe."""
+
+    hears: Mapping[str, Sequence[str]] = {"assignment": (CREATED, ENDED)}
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -118,6 +112,9 @@ class Registry:
             if assignment_id in (None, self._known.get(pair)):
                 self._known.pop(pair, None)
 
+    def heard_until(self, moment: float) -> None:
+        """Of no use here: who waits asks after a while in any case."""
+
     def forget_all(self) -> None:
         """Events may have been missed."""
         with self._lock:
@@ -134,31 +131,12 @@ class Registry:
 
 
 class Arrivals:
-    """The process's ear for assignments. `start` is idempotent and must come after a fork."""
+    """Assignments as they are made, and the places to wait for them."""
 
-    def __init__(self, amqp_url: str, *, at_once: int) -> None:
+    def __init__(self, *, at_once: int) -> None:
         self.registry = Registry()
         # With the assignment service away every admin's booking waits its full time; the others need threads too.
         self.places = threading.BoundedSemaphore(at_once)
-        self._url = amqp_url
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._closing = threading.Event()
-
-    def start(self) -> None:
-        """Starts listening."""
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._listen_forever, name="assignments-made", daemon=True
-                )
-                self._thread.start()
-
-    def close(self) -> None:
-        """Ends the thread and its connection."""
-        self._closing.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
 
     @contextmanager
     def place(self) -> Iterator[bool]:
@@ -169,46 +147,3 @@ class Arrivals:
         finally:
             if has_place:
                 self.places.release()
-
-    def _listen_forever(self) -> None:
-        delay = 0.1
-        while not self._closing.is_set():
-            started = time.monotonic()
-            try:
-                self._listen_until_lost()
-            except RECOVERABLE as error:
-                log.warning("arrivals.lost", error=type(error).__name__)
-            except Exception:
-                log.exception("arrivals.failed")
-            self.registry.forget_all()
-            delay = 0.1 if time.monotonic() - started > 5 else min(delay * 2, 2.0)
-            self._closing.wait(delay)
-
-    def _listen_until_lost(self) -> None:
-        connection = opened(self._url, heartbeat=10)
-        try:
-            channel = connection.channel()
-            queue = self._declare(channel)
-            channel.basic_consume(queue, no_ack=True, callback=self._on_message)
-            while not self._closing.is_set():
-                with contextlib.suppress(TimeoutError):
-                    connection.drain_events(timeout=1)
-                connection.heartbeat_check()
-        finally:
-            abandoned(connection)
-
-    @staticmethod
-    def _declare(channel: Any) -> str:
-        exchange = topology.events_exchange("assignment")
-        # The assignment service may never have been started yet.
-        exchange(channel).declare()
-        queue: str = channel.queue_declare("", exclusive=True, auto_delete=True).queue
-        for name in (CREATED, ENDED):
-            channel.queue_bind(queue, exchange.name, name)
-        return queue
-
-    def _on_message(self, message: Any) -> None:
-        try:
-            self.registry.tell(decode(message.body))
-        except (UnreadableEvent, KeyError, TypeError) as error:
-            log.error("arrivals.unreadable", error=type(error).__name__)

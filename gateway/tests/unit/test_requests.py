@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +21,6 @@ from chassis.testing import actor
 from gateway import etag, idempotency, reading, settling
 from gateway.app import create_app
 from gateway.settings import Settings
-from gateway.tokens import TokenCache
 
 app = create_app(Settings(amqp_url="memory://"))
 
@@ -152,27 +150,3 @@ def test_an_if_match_that_names_none_can_not_match(header: str) -> None:
 def test_the_preferred_wait_is_read(header: str, seconds: int | None) -> None:
     with app.test_request_context("/", headers={"Prefer": header}):
         assert settling.preferred_wait() == seconds
-
-
-def test_a_token_is_remembered_for_its_moment_only() -> None:
-    cache, person = TokenCache(0.05, 10), actor("admin")
-    cache.put("t", person, expires_at=time.time() + 60)
-    assert cache.get("t") == person
-    time.sleep(0.06)
-    assert cache.get("t") is None
-
-
-def test_a_token_is_never_remembered_beyond_its_end() -> None:
-    cache = TokenCache(60, 10)
-    cache.put("t", actor("admin"), expires_at=time.time() - 1)
-    assert cache.get("t") is None
-
-
-def test_only_the_latest_tokens_are_remembered_and_none_after_logout() -> None:
-    cache = TokenCache(60, 2)
-    for token in ("a", "b", "c"):
-        cache.put(token, actor("admin"), expires_at=time.time() + 60)
-    assert cache.get("a") is None
-    cache.forget("b")
-    assert cache.get("b") is None
-    assert cache.get("c") is not None

@@ -121,19 +121,9 @@ def test_a_waiting_thread_is_woken() -> None:
 
 
 def test_who_would_take_too_many_threads_does_not_wait() -> None:
-    arrivals = Arrivals("memory://", at_once=1)
+    arrivals = Arrivals(at_once=1)
     with arrivals.place() as first, arrivals.place() as second:
         assert first
         assert not second
     with arrivals.place() as again:
         assert again
-
-
-def test_an_unreadable_event_disturbs_nobody() -> None:
-    arrivals = Arrivals("memory://", at_once=1)
-
-    class Message:
-        body = b"nonsense"
-
-    with arrivals.registry.expecting([pair()]):
-        arrivals._on_message(Message())

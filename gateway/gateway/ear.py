@@ -1,0 +1,150 @@
+"""The process's ear on the event bus: one connection, one queue of its own, and listeners for what arrives.
+
+Nothing here is a promise: a lost connection means that events were missed, and each listener is told so. How far it has
+heard is measured, not assumed: the ear sends ticks to its own queue, and one that comes back says that everything which
+was in the queue before it was told to the listeners. A connection that only looks alive brings none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import structlog
+from amqp import Message
+
+from chassis import topology
+from chassis.connections import RECOVERABLE, abandoned, opened, send
+from chassis.events import Event, UnreadableEvent, decode
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 0.2
+TICK = "application/x-tick"
+# Ticks go where every process of ours may publish, to a key that nobody else listens to.
+EXCHANGE = topology.RPC_EXCHANGE.name
+
+
+class Listener(Protocol):
+    """Somebody who wants to know."""
+
+    # Source -> the events of it.
+    hears: Mapping[str, Sequence[str]]
+
+    def tell(self, event: Event) -> None:
+        """One event that it wanted to hear."""
+
+    def heard_until(self, moment: float) -> None:
+        """All that arrived until this `time.monotonic()` was told."""
+
+    def forget_all(self) -> None:
+        """Events may have been missed."""
+
+
+class Ear:
+    """Listens in a thread. `start` is idempotent and must come after a fork."""
+
+    def __init__(self, amqp_url: str, listeners: Sequence[Listener]) -> None:
+        self._url = amqp_url
+        self._listeners = listeners
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
+
+    def start(self) -> None:
+        """Starts listening."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._listen_forever, name="ear", daemon=True
+                )
+                self._thread.start()
+
+    def close(self) -> None:
+        """Ends the thread and its connection."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def _listen_forever(self) -> None:
+        delay = 0.1
+        while not self._closing.is_set():
+            started = time.monotonic()
+            try:
+                self._listen_until_lost()
+            except RECOVERABLE as error:
+                log.warning("ear.lost", error=type(error).__name__)
+            except Exception:
+                log.exception("ear.failed")
+            self._forget_all()
+            delay = 0.1 if time.monotonic() - started > 5 else min(delay * 2, 2.0)
+            self._closing.wait(delay)
+
+    def _listen_until_lost(self) -> None:
+        connection = opened(self._url, heartbeat=10)
+        try:
+            channel = connection.channel()
+            queue = self._declare(channel)
+            # What was learned until now, nothing that was missed meanwhile could take back.
+            self._forget_all()
+            channel.basic_consume(queue, no_ack=True, callback=self.on_message)
+            while not self._closing.is_set():
+                send(channel, tick(), EXCHANGE, queue)
+                drain(connection, TICK_SECONDS)
+                connection.heartbeat_check()
+        finally:
+            abandoned(connection)
+
+    def _declare(self, channel: Any) -> str:
+        queue: str = channel.queue_declare("", exclusive=True, auto_delete=True).queue
+        topology.RPC_EXCHANGE(channel).declare()
+        channel.queue_bind(queue, EXCHANGE, queue)
+        for listener in self._listeners:
+            for source, names in listener.hears.items():
+                exchange = topology.events_exchange(source)
+                # The service may never have been started yet.
+                exchange(channel).declare()
+                for name in names:
+                    channel.queue_bind(queue, exchange.name, name)
+        return queue
+
+    def on_message(self, message: Any) -> None:
+        """Tells what arrived to those who want it."""
+        try:
+            if message.properties.get("content_type") == TICK:
+                self._heard_until(float(message.body))
+            else:
+                self._tell(decode(message.body))
+        except (UnreadableEvent, ValueError, KeyError, TypeError) as error:
+            # Whatever it was to say, nobody knows it now.
+            log.error("ear.unreadable", error=type(error).__name__)
+            self._forget_all()
+
+    def _forget_all(self) -> None:
+        for listener in self._listeners:
+            listener.forget_all()
+
+    def _heard_until(self, moment: float) -> None:
+        for listener in self._listeners:
+            listener.heard_until(moment)
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            if event.name in listener.hears.get(event.source, ()):
+                listener.tell(event)
+
+
+def tick() -> Message:
+    """A message that says when it was sent."""
+    return Message(repr(time.monotonic()), content_type=TICK, delivery_mode=1)
+
+
+def drain(connection: Any, seconds: float) -> None:
+    """Handles what arrives within that time."""
+    until = time.monotonic() + seconds
+    with contextlib.suppress(TimeoutError):
+        while (left := until - time.monotonic()) > 0:
+            connection.drain_events(timeout=left)
