@@ -50,6 +50,7 @@ CONTRACT = Contract(
     subscribes=(
         Subscription("assignment", "assignment_created"),
         Subscription("assignment", "assignment_ended"),
+        Subscription("identity", "user_erased"),
     ),
 )
 

@@ -6,12 +6,15 @@ from typing import Any
 
 from chassis.consumer import on_event
 from chassis.context import current_actor, current_operation
+from chassis.erasing import ERASING_SECONDS, erasure
 from chassis.events import Event
+from chassis.exporting import ExportArguments, PersonArguments, export_person
 from chassis.fields import load
 from chassis.rpc.server import rpc
 from chassis.service import ServiceBase
 from messaging_service import events, schemas, use_cases
 from messaging_service.clients import Assignments
+from messaging_service.storage.exporting import SECTIONS
 
 
 class Service(ServiceBase):
@@ -55,6 +58,19 @@ class Service(ServiceBase):
     def mark_read(self, **payload: Any) -> None:
         arguments = load(schemas.MarkRead, payload)
         use_cases.mark_read(self.database, current_actor(), current_operation(), **arguments)
+
+    @rpc
+    def export_person(self, **payload: Any) -> dict[str, Any]:
+        arguments = load(ExportArguments, payload)
+        return export_person(self.database, current_actor(), SECTIONS, **arguments)
+
+    @rpc
+    def erasure(self, **payload: Any) -> dict[str, Any]:
+        return erasure(self.database, current_actor(), **load(PersonArguments, payload))
+
+    @on_event("identity", "user_erased", seconds=ERASING_SECONDS)
+    def on_identity_user_erased(self, event: Event) -> None:
+        use_cases.forget_erased(self.database, event)
 
     @on_event("assignment", "assignment_created")
     def on_assignment_assignment_created(self, event: Event) -> None:

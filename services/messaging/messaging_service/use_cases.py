@@ -10,13 +10,14 @@ from typing import Any
 
 from chassis.context import Actor, Operation
 from chassis.database import Database, UnitOfWork
+from chassis.erasing import erase, is_any_erased
 from chassis.errors import Forbidden, Unavailable
 from chassis.events import Event
 from chassis.pages import decode_cursor, page
 from messaging_service import access, errors, events, schemas
 from messaging_service.clients import Assignments
 from messaging_service.domain import Fact, Pair
-from messaging_service.storage import conversations, messages
+from messaging_service.storage import conversations, erasing, messages
 
 
 def open_conversation(
@@ -36,6 +37,9 @@ def open_conversation(
     with database.unit_of_work(actor.organization_id) as uow:
         if (done := uow.replay(operation)) is not None:
             return dict(done)
+        erasing.hold_people(uow, (pair.instructor_id, pair.student_id))
+        if is_any_erased(uow, (pair.instructor_id, pair.student_id)):
+            raise errors.pair_not_assigned()
         conversation_id = conversations.add(uow, pair, assignment_id)
         created = conversation_id is not None
         if conversation_id is None:
@@ -97,7 +101,10 @@ def send_message(
     with database.unit_of_work(actor.organization_id) as uow:
         if (done := uow.replay(operation)) is not None:
             return dict(done)
-        message_id, sent_at = messages.add(uow, conversation_id, actor.user_id, body)
+        added = messages.add(uow, conversation_id, actor.user_id, body)
+        if added is None:
+            raise errors.pair_not_assigned()
+        message_id, sent_at = added
         result = schemas.message_answer(
             id=message_id,
             conversation_id=conversation_id,
@@ -221,3 +228,8 @@ def note_assignments(
         }
         conversations.set_standing(uow, changed)
         uow.commit()
+
+
+def forget_erased(database: Database, event: Event) -> None:
+    """Forgets whom identity has erased."""
+    erase(database, event, "on_identity_user_erased", erasing.forget)

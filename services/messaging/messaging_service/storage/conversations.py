@@ -37,7 +37,7 @@ LOCK_PAIR = sa.select(c.id, c.status, c.assignment_id, c.status_as_of).where(THI
 LOCK_PAIR = LOCK_PAIR.with_for_update()
 UPDATE_STANDING = (
     conversations.update()
-    .where(THIS_ONE)
+    .where(THIS_ONE, c.erased_at.is_(None))
     .values(
         status=sa.bindparam("new_status"),
         assignment_id=sa.bindparam("new_assignment_id", type_=sa.Uuid),

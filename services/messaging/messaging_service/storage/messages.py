@@ -45,7 +45,7 @@ SEND = Prepared(
                last_activity_at = greatest(clock_timestamp(), last_activity_at),
                instructor_unread = instructor_unread + (instructor_id <> :sender)::integer,
                student_unread = student_unread + (student_id <> :sender)::integer
-         WHERE organization_id = :organization AND id = :conversation
+         WHERE organization_id = :organization AND id = :conversation AND erased_at IS NULL
         RETURNING last_sequence, last_activity_at
     )
     INSERT INTO messages (organization_id, id, conversation_id, sequence, sender_id, body, sent_at)
@@ -100,10 +100,10 @@ RECORD_NEW_READING = conversation_readings.insert().from_select(
 
 def add(
     uow: UnitOfWork, conversation_id: uuid.UUID, sender_id: uuid.UUID, body: str
-) -> tuple[uuid.UUID, datetime]:
+) -> tuple[uuid.UUID, datetime] | None:
     """Stores the next message of a known conversation in one statement; returns its id and moment.
 
-    Locks the conversation until the transaction ends.
+    None, and nothing is stored, when one of the two was erased. Locks the conversation until the transaction ends.
     """
     message_id = uuid.uuid4()
     parameters = {
@@ -113,8 +113,8 @@ def add(
         "sender": str(sender_id),
         "body": body,
     }
-    sent_at: datetime = uow.run(SEND, parameters).scalar_one()
-    return message_id, sent_at
+    sent_at: datetime | None = uow.run(SEND, parameters).scalar_one_or_none()
+    return None if sent_at is None else (message_id, sent_at)
 
 
 def newest(

@@ -10,11 +10,12 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from chassis import plumbing
+from chassis import erasing, plumbing
 from messaging_service.domain import BODY_MAX
 
 metadata = sa.MetaData()
 plumbing.add_to(metadata)
+erasing.add_to(metadata)
 
 TENANT_TABLES: Final = ("conversations", "messages", "conversation_readings")
 
@@ -44,6 +45,8 @@ conversations = sa.Table(
     _counter("student_read"),
     _counter("instructor_unread"),
     _counter("student_unread"),
+    # When one of the two was erased: then nothing opens it again.
+    sa.Column("erased_at", sa.DateTime(timezone=True)),
     sa.PrimaryKeyConstraint("organization_id", "id", name="conversations_pkey"),
     sa.UniqueConstraint(
         "organization_id", "instructor_id", "student_id", name="conversations_one_per_pair"
@@ -59,6 +62,7 @@ conversations = sa.Table(
         "AND student_unread BETWEEN 0 AND last_sequence - student_read",
         name="conversations_unread",
     ),
+    sa.CheckConstraint("erased_at IS NULL OR status = 'closed'", name="conversations_erased"),
     sa.Index("conversations_by_activity", "organization_id", "last_activity_at", "id"),
     sa.Index(
         "conversations_of_instructor", "organization_id", "instructor_id", "last_activity_at", "id"

@@ -66,4 +66,5 @@ def test_names_that_others_rely_on():
     assert [events.CONTRACT.queue_name(each) for each in events.CONTRACT.subscribes] == [
         "messaging.on_assignment_assignment_created",
         "messaging.on_assignment_assignment_ended",
+        "messaging.on_identity_user_erased",
     ]
