@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from chassis import unseen
 from chassis.database import Database, UnitOfWork
 from messaging_service.domain import Pair, Standing, Status
 from messaging_service.storage.tables import conversations, messages
@@ -46,31 +47,67 @@ UPDATE_STANDING = (
 )
 
 
-# What a conversation is shown with; the last message is null for a conversation without any.
-SHOWN = (
+# One look-up per conversation, in an organization the planner doesn't know: see chassis.unseen.
+THE_ORGANIZATION = unseen.organization("organization")
+LAST_MESSAGE = (
     sa.select(
-        c.id,
-        c.instructor_id,
-        c.student_id,
-        c.status,
-        c.last_activity_at,
-        c.last_sequence,
-        c.instructor_unread,
-        c.student_unread,
         messages.c.id.label("message_id"),
         messages.c.sender_id,
         messages.c.body,
         messages.c.sent_at,
     )
-    .select_from(conversations)
-    .outerjoin(
-        messages,
-        (messages.c.organization_id == c.organization_id)
-        & (messages.c.conversation_id == c.id)
-        & (messages.c.sequence == c.last_sequence),
+    .where(
+        messages.c.organization_id == THE_ORGANIZATION,
+        messages.c.conversation_id == c.id,
+        messages.c.sequence == c.last_sequence,
     )
+    .correlate(conversations)
+    .limit(1)
+    .lateral("last_message")
 )
+
+# What a conversation is shown with; the last message is null for a conversation without any.
+SHOWN = sa.select(
+    c.id,
+    c.instructor_id,
+    c.student_id,
+    c.status,
+    c.last_activity_at,
+    c.last_sequence,
+    c.instructor_unread,
+    c.student_unread,
+    *LAST_MESSAGE.c,
+).select_from(conversations.outerjoin(LAST_MESSAGE, sa.true()))
 SHOWN_ONE = SHOWN.where(THIS_ONE)
+
+# Those of many pairs, found pair by pair, then locked in one order. A pair's conversation stays the pair's meanwhile.
+_wanted = (
+    sa.func.unnest(
+        sa.bindparam("instructors", type_=sa.ARRAY(sa.Uuid)),
+        sa.bindparam("students", type_=sa.ARRAY(sa.Uuid)),
+    )
+    .table_valued(sa.column("instructor_id", sa.Uuid), sa.column("student_id", sa.Uuid))
+    .render_derived("wanted")
+)
+_own_one = conversations.alias("own")
+_found = (
+    sa.select(_own_one.c.id)
+    .where(
+        _own_one.c.organization_id == THE_ORGANIZATION,
+        _own_one.c.instructor_id == _wanted.c.instructor_id,
+        _own_one.c.student_id == _wanted.c.student_id,
+    )
+    .correlate(_wanted)
+    .limit(1)
+    .lateral("found")
+)
+_ids = sa.select(_found.c.id).select_from(_wanted.join(_found, sa.true())).scalar_subquery()
+LOCK_PAIRS = (
+    sa.select(c.id, c.instructor_id, c.student_id, c.status, c.assignment_id, c.status_as_of)
+    .where(c.organization_id == THE_ORGANIZATION, c.id == sa.any_(sa.func.array(_ids)))
+    .order_by(c.id)
+    .with_for_update()
+)
 
 NEWEST_FIRST = (c.last_activity_at.desc(), c.id.desc())
 LIMIT = sa.bindparam("limit", type_=sa.Integer)
@@ -82,7 +119,7 @@ OLDER = sa.tuple_(c.last_activity_at, c.id) < sa.tuple_(
 
 
 def _listed(of_whom: Any, *, older: bool) -> Any:
-    conditions = [c.organization_id == organization, of_whom, *([OLDER] if older else [])]
+    conditions = [c.organization_id == THE_ORGANIZATION, of_whom, *([OLDER] if older else [])]
     return SHOWN.where(*conditions).order_by(*NEWEST_FIRST).limit(LIMIT)
 
 
@@ -151,24 +188,14 @@ def lock_by_pair(uow: UnitOfWork, pair: Pair) -> tuple[uuid.UUID, Standing]:
 
 def lock_by_pairs(uow: UnitOfWork, pairs: Sequence[Pair]) -> dict[Pair, tuple[uuid.UUID, Standing]]:
     """Those of the pairs that have a conversation; locked in one order, so that no two callers can deadlock."""
-    wanted = (
-        sa.func.unnest(
-            sa.literal([p.instructor_id for p in pairs], sa.ARRAY(sa.Uuid)),
-            sa.literal([p.student_id for p in pairs], sa.ARRAY(sa.Uuid)),
-        )
-        .table_valued(sa.column("instructor_id", sa.Uuid), sa.column("student_id", sa.Uuid))
-        .render_derived("wanted")
-    )
-    of_wanted = (c.instructor_id == wanted.c.instructor_id) & (c.student_id == wanted.c.student_id)
-    statement = (
-        sa.select(c.id, c.instructor_id, c.student_id, c.status, c.assignment_id, c.status_as_of)
-        .where((c.organization_id == uow.organization_id) & of_wanted)
-        .order_by(c.id)
-        .with_for_update(of=conversations)
-    )
+    parameters = {
+        "organization": uow.organization_id,
+        "instructors": [pair.instructor_id for pair in pairs],
+        "students": [pair.student_id for pair in pairs],
+    }
     return {
         Pair(row.instructor_id, row.student_id): (row.id, _standing(row))
-        for row in uow.execute(statement)
+        for row in uow.execute(LOCK_PAIRS, parameters)
     }
 
 

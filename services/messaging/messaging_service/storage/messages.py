@@ -14,6 +14,7 @@ from chassis.prepared import Prepared
 from messaging_service.domain import ReadPosition
 from messaging_service.storage.conversations import (
     LIMIT,
+    THE_ORGANIZATION,
     THIS_ONE,
     USER,
     conversation,
@@ -89,7 +90,7 @@ RECORD_NEW_READING = conversation_readings.insert().from_select(
     _READING,
     _reading.where(
         ~sa.exists().where(
-            r.organization_id == organization,
+            r.organization_id == THE_ORGANIZATION,
             r.conversation_id == _seen.c.conversation_id,
             r.reader_id == USER,
             r.up_to_sequence >= _seen.c.sequence,
