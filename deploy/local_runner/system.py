@@ -28,6 +28,7 @@ NOT_INHERITED = {
     "ADMIN_DATABASE_URL",
     "MIGRATION_DATABASE_URL",
     "TOKEN_SECRET",
+    "PORTAL_SECRET_KEY",
     "ACTOR_SIGNING_KEY",
     "ACTOR_VERIFYING_KEYS",
 }
@@ -106,6 +107,7 @@ class System:
             HOST="127.0.0.1",
             PORT=str(port),
             SERVICE_INSTANCE="gateway",
+            PORTAL_SECRET_KEY=self._databases.secrets.get("portal_secret_key"),
             **self._keys.settings("gateway"),
         )
         settings = ("-c", "python:gateway.gunicorn_conf", "gateway.app:create_app()")

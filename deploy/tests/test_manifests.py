@@ -46,6 +46,15 @@ def test_only_the_preparation_knows_the_owners_passwords(service: str, compose: 
 
     assert not {"ADMIN_DATABASE_URL", "MIGRATION_DATABASE_URL"} & environment.keys()
     assert ("TOKEN_SECRET" in environment) == (service == "identity")
+    assert "PORTAL_SECRET_KEY" not in environment
+
+
+def test_only_the_gateway_knows_what_seals_the_portals_cookies(compose: Any) -> None:
+    knowing = {
+        name for name, each in compose.items() if "PORTAL_SECRET_KEY" in each.get("environment", {})
+    }
+
+    assert knowing == {"gateway"}
 
 
 def test_only_the_gateway_is_published_and_only_on_the_loopback_address(compose: Any) -> None:

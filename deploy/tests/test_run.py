@@ -84,6 +84,8 @@ def test_secrets_and_addresses_go_only_to_the_process_that_needs_them(
     assert "TOKEN_SECRET" not in specs["booking.1"].environment
     assert "superuser" not in specs["booking.1"].environment["DATABASE_URL"]
     assert "DATABASE_URL" not in system.gateway(8080).environment
+    assert "PORTAL_SECRET_KEY" in system.gateway(8080).environment
+    assert "PORTAL_SECRET_KEY" not in specs["identity.1"].environment
 
 
 def test_an_address_in_sqlalchemys_form_is_understood() -> None:

@@ -14,11 +14,12 @@ from werkzeug.wrappers import Response
 
 from chassis import context
 from chassis.context import CallContext, new_traceparent
-from gateway import api, docs_page, health, metrics, openapi, problems
+from gateway import api, docs_page, health, metrics, openapi, problems, safety
 from gateway.addresses import address_of
 from gateway.answers import OrjsonProvider
 from gateway.limits.admission import add_headers
 from gateway.parts import KEY, Parts, parts
+from gateway.portal import pages
 from gateway.settings import Settings, load_settings
 
 log = structlog.get_logger()
@@ -35,6 +36,7 @@ UNLIMITED = frozenset(
         "/api/openapi.json",
         "/api/docs",
         "/api/docs/<path:name>",
+        "/portal/<version>/portal.css",
     }
 )
 
@@ -78,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Gateway:
     document = openapi.document(app, api.ROUTES)
     app.register_blueprint(docs_page.blueprint(document))
     app.register_blueprint(health.blueprint)
+    pages.install(app, settings.portal_keys)
     return app
 
 
@@ -96,7 +99,7 @@ def finish(response: Response) -> Response:
     call = context.current()
     headers = response.headers
     headers.add("X-Request-Id", call.request_id)
-    headers.add("X-Content-Type-Options", "nosniff")
+    safety.add_headers(headers, has_tls=parts().settings.has_tls)
     if "Cache-Control" not in headers:
         headers.add("Cache-Control", "private, no-cache" if "ETag" in headers else "no-store")
     if call.replayed:

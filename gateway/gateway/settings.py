@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
-from environs import Env, EnvValidationError, validate
+from environs import Env, EnvValidationError, ValidationError, validate
 from limits import RateLimitItem
 
 from chassis.config import key_setting
@@ -13,6 +15,7 @@ from chassis.signing import SigningKey, read_signing_key
 from gateway.limits.rules import DEFAULTS, RULES, limit_of
 
 MEBIBYTE = 1024 * 1024
+SHORTEST_KEY = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,15 @@ class Settings:
     trusted_proxies: int = 0
     limits: Mapping[str, RateLimitItem] = field(default_factory=lambda: DEFAULTS)
     rate_limit_scale: float = 1.0
+    public_url: str = ""
+    # Of this process alone when none are given: the portal's sign-ins end with it.
+    portal_keys: tuple[str, ...] = field(default_factory=lambda: (secrets.token_urlsafe(32),))
     signing_key: SigningKey | None = None
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether people reach us by https."""
+        return self.public_url.startswith("https://")
 
 
 def load_settings(env: Env | None = None) -> Settings:
@@ -54,6 +65,8 @@ def load_settings(env: Env | None = None) -> Settings:
         rate_limit_scale=env.float(
             "RATE_LIMIT_SCALE", 1.0, validate=validate.Range(min=0, min_inclusive=False)
         ),
+        public_url=env.str("PUBLIC_URL", "", validate=is_address).rstrip("/"),
+        portal_keys=tuple(env.list("PORTAL_SECRET_KEY", validate=are_keys)),
         signing_key=key_setting(env, "ACTOR_SIGNING_KEY", read_signing_key),
     )
 
@@ -66,3 +79,16 @@ def limit(env: Env, name: str, default: str) -> RateLimitItem:
     except ValueError as error:
         message = f'Environment variable "{name}" must look like "100/10 seconds": {error}'
         raise EnvValidationError(message, [message]) from error
+
+
+def is_address(text: str) -> None:
+    """ValidationError unless it is empty, or where people find us from outside."""
+    split = urlsplit(text)
+    if text and not (split.scheme in {"http", "https"} and split.netloc and not split.query):
+        raise ValidationError("must be an address such as https://tandem.example.org")
+
+
+def are_keys(keys: Sequence[str]) -> None:
+    """ValidationError unless there is a key, and each is long enough not to be guessed."""
+    if not keys or any(len(key) < SHORTEST_KEY for key in keys):
+        raise ValidationError(f"must have {SHORTEST_KEY} characters or more, in each key")

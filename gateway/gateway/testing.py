@@ -25,6 +25,7 @@ from chassis.testing.processes import free_port
 
 SERVICES = ("identity", "assignment", "booking", "messaging", "import")
 PROBLEM = "application/problem+json"
+PORTAL_KEY = "a key of the tests that guards nothing"
 
 
 class GatewayProcess:
@@ -37,6 +38,7 @@ class GatewayProcess:
             **os.environ,
             **keys.environment(),
             "AMQP_URL": amqp_url,
+            "PORTAL_SECRET_KEY": PORTAL_KEY,
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             **settings,
