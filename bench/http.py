@@ -9,14 +9,19 @@ from urllib.parse import urlsplit
 
 
 class Connection:
-    """One connection to the gateway. Only answers with a Content-Length, which is all the gateway's JSON."""
+    """One connection to the gateway. Only answers with a Content-Length, which is all the gateway's JSON.
 
-    def __init__(self, url: str, token: str = "") -> None:  # nosec B107 # no token
+    `address` is what a trusted proxy would say of where the client is.
+    """
+
+    def __init__(self, url: str, token: str = "", address: str = "") -> None:  # nosec B107 # no token
         parts = urlsplit(url)
         self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
         self._head = f"Host: {parts.netloc}\r\n"
         if token:
             self._head += f"Authorization: Bearer {token}\r\n"
+        if address:
+            self._head += f"X-Forwarded-For: {address}\r\n"
         self._connect()
 
     def _connect(self) -> None:

@@ -73,13 +73,14 @@ def already_running(url: str) -> Measured:
 
 
 @contextmanager
-def fresh() -> Iterator[Measured]:
-    """A system of its own on servers of its own, forgotten afterwards."""
+def fresh(**settings: str) -> Iterator[Measured]:
+    """A system of its own on servers of its own, forgotten afterwards. Without limits, unless `settings` have them."""
     folder = Path(tempfile.mkdtemp(prefix="tandem-bench-"))
     folder.chmod(0o755)  # the database's own account must get through
     foreign = {"AMQP_URL", "DATABASE_URL", "DATABASE_PREFIX", "GATEWAY_URL"}
     environment = {name: value for name, value in os.environ.items() if name not in foreign}
     environment |= {"RUN_DIR": str(folder), "LOG_LEVEL": "WARNING", "RATE_LIMIT_SCALE": "1000"}
+    environment |= settings
     command = [str(ROOT / "bin/run"), "--port", "0", "--no-demo"]
     with (folder / "runner.log").open("wb") as log:
         runner = subprocess.Popen(  # nosec B603 # our own words, without a shell
