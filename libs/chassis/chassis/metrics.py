@@ -33,6 +33,10 @@ oldest_unsent = Gauge("tandem_outbox_oldest_seconds", "Age of the oldest event t
 events_failed = Counter(
     "tandem_events_send_failures_total", "Events the broker refused or could not route", ["event"]
 )
+mails = Counter("tandem_mails_total", "Mails by what became of an attempt", ["kind", "outcome"])
+mails_waiting = Gauge("tandem_mails_waiting", "Mails that wait to be sent")
+mails_failed = Gauge("tandem_mails_failed", "Mails that were given up")
+oldest_mail = Gauge("tandem_mails_oldest_seconds", "Age of the oldest mail that waits")
 dead_lettered = Counter("tandem_dead_letters_total", "Messages given up", ["handler"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,41 @@ def bad_token() -> Forbidden:
 def bad_refresh_token() -> Forbidden:
     """The refresh token is unknown, expired, revoked or was used before."""
     return Forbidden("identity.bad_refresh_token", "The refresh token is not valid; sign in again.")
+
+
+def too_many_attempts(wait: float) -> Forbidden:
+    """Refused before the password was looked at; `data.retry_after` says in whole seconds when to try again."""
+    return Forbidden(
+        "identity.too_many_attempts",
+        "Too many attempts; wait a little and try again.",
+        data={"retry_after": max(1, math.ceil(wait))},
+    )
+
+
+def bad_link() -> Invalid:
+    """The link is unknown, used, expired, ended by a newer one, or its person archived: all the same."""
+    detail = "This link does not work any more; ask for a new one."
+    return Invalid.field("/token", detail, code="identity.bad_link")
+
+
+def weak_password(pointer: str, detail: str) -> Invalid:
+    """A common password, or one made of what everybody knows of the account."""
+    return Invalid.field(pointer, detail, code="identity.weak_password")
+
+
+def already_active() -> Conflict:
+    """Somebody who has a password needs no invitation."""
+    return Conflict("identity.already_active", "This person has accepted an invitation already.")
+
+
+def archived_person() -> Conflict:
+    """Archived people are not invited."""
+    return Conflict("identity.archived_person", "This person is archived.")
+
+
+def no_email() -> Conflict:
+    """An invitation needs an address to go to."""
+    return Conflict("identity.no_email", "This person has no e-mail address.")
 
 
 def unknown_user() -> NotFound:

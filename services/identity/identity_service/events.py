@@ -63,9 +63,10 @@ class OrganizationEventSchema(Schema):
 
 
 class CredentialsRevokedSchema(Schema):
-    """Tokens of a person were ended."""
+    """Tokens of a person were ended: those of one login, or all if `login_id` is null."""
 
     user_id = fields.UUID(required=True)
+    login_id = fields.UUID(required=True, allow_none=True)
 
 
 CONTRACT = Contract(
@@ -101,7 +102,7 @@ CONTRACT = Contract(
         Published(
             "credentials_revoked",
             CredentialsRevokedSchema,
-            "A person's tokens were ended, by a new password or by archiving.",
+            "A person's tokens were ended: by signing out, a new password, a stolen token, archiving or erasure.",
         ),
         AUDIT_RECORDED,
     ),

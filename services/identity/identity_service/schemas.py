@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from chassis.fields import StrictBoolean, StrictInteger, StrictSchema, Text, Zone, rfc3339
-from identity_service.domain import organizations, passwords, people
+from identity_service.domain import organizations, password_rules, passwords, people
 
 BATCH = 500
 MAX_IDS = 1000
@@ -52,14 +52,16 @@ class Username(Name):
         return username
 
 
+class Password(Text):
+    """A password in the form that is counted and hashed. It is taken as it is: spaces count."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return password_rules.normalized(super()._deserialize(value, attr, data, **kwargs))
+
+
 def password(**kw: Any) -> Text:
-    """A password to be set. It is taken as it is: spaces count."""
-    return Text(min=passwords.MIN_LENGTH, max=passwords.MAX_LENGTH, strip=False, **kw)
-
-
-def given_password(**kw: Any) -> Text:
-    """A password to be compared."""
-    return Text(min=1, max=1000, strip=False, **kw)
+    """A password to be set."""
+    return Password(min=passwords.MIN_LENGTH, max=passwords.MAX_LENGTH, strip=False, **kw)
 
 
 def role_names(**kw: Any) -> fields.List[Any]:
@@ -121,34 +123,6 @@ class UpdateOrganizationSchema(StrictSchema):
     if_version = version()
 
 
-class AuthenticateSchema(StrictSchema):
-    """Arguments of `authenticate`."""
-
-    login = Text(min=1, max=people.MAX_EMAIL, required=True)
-    password = given_password(required=True)
-    organization = Text(min=1, max=100, load_default=None, allow_none=True)
-
-
-class RefreshSchema(StrictSchema):
-    """Arguments of `refresh`."""
-
-    refresh_token = Text(min=1, max=200, required=True)
-
-
-class AccessTokenSchema(StrictSchema):
-    """Arguments of `verify_token` and `revoke`."""
-
-    access_token = Text(min=1, max=200, required=True)
-
-
-class ChangePasswordSchema(StrictSchema):
-    """Arguments of `change_password`. The login of `access_token`, if it is given, goes on."""
-
-    current_password = given_password(required=True)
-    password = password(required=True)
-    access_token = Text(min=1, max=200, load_default=None, allow_none=True)
-
-
 class PersonSchema(StrictSchema):
     """What people are made of."""
 
@@ -162,7 +136,7 @@ class PersonSchema(StrictSchema):
 
 
 class CreateUserSchema(PersonSchema):
-    """Arguments of `create_user`. `send_invitation` is for the mail to come."""
+    """Arguments of `create_user`. `send_invitation` needs an e-mail address and no password."""
 
     roles = role_names(required=True)
     password = password(load_default=None, allow_none=True)
@@ -239,6 +213,7 @@ class UpsertUsersSchema(StrictSchema):
         fields.Raw(allow_none=True), required=True, validate=validate.Length(max=BATCH)
     )
     dry_run = StrictBoolean(load_default=False)
+    send_invitations = StrictBoolean(load_default=False)
 
 
 class ResolvePeopleSchema(StrictSchema):

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-from dataclasses import replace
 from typing import Any
-
-from environs import Env
-from eventlet import tpool
-from nameko.extensions import DependencyProvider
 
 from chassis import context
 from chassis.consumer import on_event
-from chassis.context import Operation
 from chassis.erasing import ERASING_SECONDS, erasure
 from chassis.events import Event
 from chassis.exporting import ExportArguments, PersonArguments
 from chassis.fields import StrictSchema, load
 from chassis.rpc.server import rpc
-from identity_service import schemas, settings
-from identity_service.audit_service import AuditService
-from identity_service.domain.passwords import Passwords
-from identity_service.domain.tokens import Tokens
+from identity_service import schemas
+from identity_service.sign_in_service import SignInService
 from identity_service.use_cases import (
     erasing,
     exporting,
@@ -30,87 +20,14 @@ from identity_service.use_cases import (
     organizations,
     people,
     search,
-    sign_in,
     upsert,
 )
 
-M_MMAP_THRESHOLD = -3  # malloc.h
 
-
-class TokenMaker(DependencyProvider):
-    """The process's `Tokens`."""
-
-    def setup(self) -> None:
-        self._tokens = settings.load_tokens(Env())
-
-    def get_dependency(self, worker_ctx: Any) -> Tokens:
-        return self._tokens
-
-
-class PasswordHasher(DependencyProvider):
-    """The process's `Passwords`, hashing in real threads, away from the event loop."""
-
-    def setup(self) -> None:
-        give_back_large_blocks()
-        passwords = settings.load_passwords(Env())
-        tpool.set_num_threads(passwords.at_once)
-        self._passwords = replace(passwords, offload=tpool.execute)
-
-    def get_dependency(self, worker_ctx: Any) -> Passwords:
-        return self._passwords
-
-
-def give_back_large_blocks() -> None:
-    """Makes glibc return each hash's 19 MB to the system instead of keeping it, once per thread, for the next."""
-    with contextlib.suppress(AttributeError, OSError):  # another C library has no such habit
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 20)
-
-
-class Service(AuditService):
+class Service(SignInService):
     """Organizations, people, credentials and tokens."""
 
     name = "identity"
-    tokens: Tokens = TokenMaker()
-    passwords: Passwords = PasswordHasher()
-
-    def sealed_operation(self) -> Operation:
-        """The call's operation when its arguments hold a secret: its stored fingerprint must not help to guess it."""
-        operation = context.current_operation()
-        return replace(operation, fingerprint=self.tokens.seal(operation.fingerprint))
-
-    @rpc
-    def create_organization(self, **payload: Any) -> dict[str, Any]:
-        """Signs an organization up and its owner in."""
-        arguments = load(schemas.CreateOrganizationSchema, payload)
-        return organizations.create_organization(
-            self.database, self.tokens, self.passwords, arguments, self.sealed_operation()
-        )
-
-    @rpc
-    def authenticate(self, **payload: Any) -> dict[str, Any]:
-        """Signs a person in."""
-        arguments = load(schemas.AuthenticateSchema, payload)
-        return sign_in.authenticate(
-            self.database, self.tokens, self.passwords, arguments, self.sealed_operation()
-        )
-
-    @rpc
-    def refresh(self, **payload: Any) -> dict[str, Any]:
-        """New tokens for a refresh token."""
-        token = load(schemas.RefreshSchema, payload)["refresh_token"]
-        return sign_in.refresh(self.database, self.tokens, token, self.sealed_operation())
-
-    @rpc
-    def revoke(self, **payload: Any) -> None:
-        """Signs out."""
-        token = load(schemas.AccessTokenSchema, payload)["access_token"]
-        sign_in.revoke(self.database, token)
-
-    @rpc
-    def verify_token(self, **payload: Any) -> dict[str, Any]:
-        """Who an access token belongs to."""
-        token = load(schemas.AccessTokenSchema, payload)["access_token"]
-        return sign_in.verify_token(self.database, token)
 
     @rpc
     def get_organization(self, **payload: Any) -> dict[str, Any]:
@@ -133,13 +50,16 @@ class Service(AuditService):
     def create_user(self, **payload: Any) -> dict[str, Any]:
         """Adds a person, with assignments if instructors or students were chosen."""
         arguments = load(schemas.CreateUserSchema, payload)
-        return people.create_user(
+        result = people.create_user(
             self.database,
             self.passwords,
+            self.links,
             context.current_actor(),
             arguments,
             self.sealed_operation(),
         )
+        self.mail.wake()
+        return result
 
     @rpc
     def get_user(self, **payload: Any) -> dict[str, Any]:
@@ -162,18 +82,6 @@ class Service(AuditService):
             context.current_actor(),
             **arguments,
             operation=context.current_operation(),
-        )
-
-    @rpc
-    def change_password(self, **payload: Any) -> None:
-        """Sets the actor's own password."""
-        arguments = load(schemas.ChangePasswordSchema, payload)
-        lifecycle.change_password(
-            self.database,
-            self.passwords,
-            context.current_actor(),
-            arguments,
-            self.sealed_operation(),
         )
 
     @rpc
@@ -242,12 +150,15 @@ class Service(AuditService):
     def upsert_users(self, **payload: Any) -> dict[str, Any]:
         """Adds or updates up to 500 people."""
         arguments = load(schemas.UpsertUsersSchema, payload)
-        return upsert.upsert_users(
+        result = upsert.upsert_users(
             self.database,
+            self.links,
             context.current_actor(),
             **arguments,
             operation=context.current_operation(),
         )
+        self.mail.wake()
+        return result
 
     @rpc
     def resolve_people(self, **payload: Any) -> dict[str, Any]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from environs import Env
 
+from chassis.mail.settings import load_carrier, load_sender
+from identity_service.domain.links import Links
 from identity_service.domain.passwords import HashCost, Passwords
+from identity_service.domain.throttle import Pace, Throttle
 from identity_service.domain.tokens import Tokens
+from identity_service.use_cases.mail import Post
 
 
 def load_tokens(env: Env) -> Tokens:
@@ -27,3 +33,47 @@ def load_passwords(env: Env) -> Passwords:
         lanes=env.int("ARGON2_LANES", 1),
     )
     return Passwords(cost, at_once=env.int("ARGON2_AT_ONCE", 2))
+
+
+def load_links(env: Env) -> Links:
+    """The maker of invitations' and resets' links."""
+    return Links(
+        secret=env.str("TOKEN_SECRET").encode(),
+        public_url=env.str("PUBLIC_URL", "http://127.0.0.1:8080"),
+        invitation_life=timedelta(days=env.int("INVITATION_DAYS", 14)),
+        reset_life=timedelta(minutes=env.int("RESET_MINUTES", 60)),
+    )
+
+
+def load_throttle(env: Env) -> Throttle:
+    """How fast passwords may be tried. `RATE_LIMIT_SCALE` multiplies everything."""
+    scale = env.float("RATE_LIMIT_SCALE", 1.0)
+
+    def pace(name: str, burst: int, seconds: float) -> Pace:
+        prefix = f"SIGN_IN_{name}"
+        given = Pace(env.int(f"{prefix}_BURST", burst), env.float(f"{prefix}_SECONDS", seconds))
+        return given.scaled(scale)
+
+    return Throttle(
+        secret=env.str("TOKEN_SECRET").encode(),
+        login_at_address=pace("LOGIN_AT_ADDRESS", 20, 5),
+        login=pace("LOGIN", 50, 10),
+        address=pace("ADDRESS", 300, 1 / 3),
+        reset=pace("RESET", 3, 600),
+        known_for=timedelta(days=env.int("SIGN_IN_KNOWN_DAYS", 30)),
+    )
+
+
+def load_post(env: Env, offload: Callable[..., Any]) -> Post | None:
+    """How mails are sent; None when they have nowhere to go."""
+    carrier = load_carrier(env)
+    if carrier is None:
+        return None
+    return Post(
+        carrier=carrier,
+        sender=load_sender(env),
+        offload=offload,
+        first_delay=timedelta(seconds=env.float("MAIL_RETRY_SECONDS", 60.0)),
+        give_up_after=timedelta(hours=env.float("MAIL_GIVE_UP_HOURS", 72.0)),
+        kept_for=timedelta(days=env.int("MAIL_LOG_DAYS", 30)),
+    )

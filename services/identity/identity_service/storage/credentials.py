@@ -59,6 +59,11 @@ STATEMENTS = {
     (False, True): BY_USERNAME.where(IN_THE_ORGANIZATION),
 }
 
+RESET_CANDIDATES = {
+    key: statement.where(users.c.email.is_not(None)).with_for_update(key_share=True, of=users)
+    for key, statement in STATEMENTS.items()
+}
+
 SIGNED_IN = (
     sa.select(*people.COLUMNS, users.c.password_hash)
     .where(
@@ -108,6 +113,14 @@ def sign_in_candidates(
 ) -> Sequence[Any]:
     """The active people with a password whom `login` (in the form that is compared) names, oldest first."""
     statement = STATEMENTS[is_email, organization is not None]
+    return uow.execute(statement, {"login": login, "slug": organization}).all()
+
+
+def hold_reset_candidates(
+    uow: UnitOfWork, login: str, *, is_email: bool, organization: str | None
+) -> Sequence[Any]:
+    """As `sign_in_candidates`, but only people with an address; locked until the transaction ends."""
+    statement = RESET_CANDIDATES[is_email, organization is not None]
     return uow.execute(statement, {"login": login, "slug": organization}).all()
 
 

@@ -20,7 +20,8 @@ from chassis.exporting import require_owner
 from identity_service import errors, events, schemas
 from identity_service.storage import credentials, organizations, people
 from identity_service.storage import erasing as rows
-from identity_service.use_cases.lifecycle import publish_revocation, require_another_owner
+from identity_service.use_cases.lifecycle import require_another_owner
+from identity_service.use_cases.new_passwords import publish_revocation
 from identity_service.use_cases.people import default_zone
 
 HANDLER: Final = "on_identity_user_erased"

@@ -1,4 +1,4 @@
-"""Changing, archiving and restoring people, and their passwords."""
+"""Changing, archiving and restoring people."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from chassis.context import Actor, Operation
 from chassis.database import Database, UnitOfWork
 from identity_service import access, errors, events, schemas
-from identity_service.domain.passwords import Passwords
 from identity_service.domain.people import is_reachable, ordered_roles, status_of
-from identity_service.storage import credentials, organizations, people
+from identity_service.storage import credentials, links, organizations, people
+from identity_service.use_cases.new_passwords import publish_revocation
 from identity_service.use_cases.people import UNREACHABLE
 from identity_service.use_cases.recording import Change, record_people_changed
 
@@ -82,6 +82,9 @@ def apply_changes(uow: UnitOfWork, actor: Actor, row: Any, changed: dict[str, An
     roles_after = changed.get("roles", row.roles)
     record_people_changed(uow, [Change(row.id, changed, row.roles, roles_after)])
     row = people.change_user(uow, actor.organization_id, row.id, changed)
+    if "email" in changed:
+        # Whoever reads the old mailbox must not get in by what was sent there.
+        links.end(uow, actor.organization_id, [row.id])
     uow.publish("user_updated", subject=str(row.id), data=events.users_changed([row]))
     return row
 
@@ -126,8 +129,9 @@ def archive(uow: UnitOfWork, actor: Actor, row: Any) -> Any:
         raise errors.archives_themselves()
     row = people.change_user(uow, actor.organization_id, row.id, {"status": "archived"})
     uow.publish("user_archived", subject=str(row.id), data=events.users_changed([row]))
-    if credentials.end_logins(uow, actor.organization_id, row.id):
-        publish_revocation(uow, row.id)
+    links.end(uow, actor.organization_id, [row.id])
+    credentials.end_logins(uow, actor.organization_id, row.id)
+    publish_revocation(uow, row.id)
     return row
 
 
@@ -163,44 +167,3 @@ def restore(uow: UnitOfWork, actor: Actor, row: Any) -> Any:
     row = people.change_user(uow, actor.organization_id, row.id, {"status": status})
     uow.publish("user_restored", subject=str(row.id), data=events.users_changed([row]))
     return row
-
-
-def change_password(
-    database: Database,
-    passwords: Passwords,
-    actor: Actor,
-    arguments: dict[str, Any],
-    operation: Operation,
-) -> dict[str, Any]:
-    """Sets the actor's own password and ends their logins, except the one whose access token is given."""
-    with database.unit_of_work(actor.organization_id) as uow:
-        if (done := uow.replay(operation)) is not None:
-            return dict(done)
-        stored = credentials.find_hash(uow, actor.organization_id, actor.user_id)
-    if not passwords.is_right(arguments["current_password"], stored):
-        raise errors.bad_credentials()
-    new = passwords.hash(arguments["password"])
-    with database.unit_of_work(actor.organization_id) as uow:
-        if (done := uow.replay(operation)) is not None:
-            return dict(done)
-        people.lock_user(uow, actor.organization_id, actor.user_id)
-        if credentials.find_hash(uow, actor.organization_id, actor.user_id) != stored:
-            raise errors.bad_credentials()
-        credentials.set_hash(uow, actor.organization_id, actor.user_id, new)
-        end_other_logins(uow, actor, arguments["access_token"])
-        uow.record(operation, {})
-        uow.commit()
-    return {}
-
-
-def end_other_logins(uow: UnitOfWork, actor: Actor, access_token: str | None) -> None:
-    """Ends all logins but the one in use."""
-    login = credentials.find_login(uow, access_token) if access_token else None
-    kept = login.id if login is not None and login.user_id == actor.user_id else None
-    credentials.end_logins(uow, actor.organization_id, actor.user_id, except_id=kept)
-    publish_revocation(uow, actor.user_id)
-
-
-def publish_revocation(uow: UnitOfWork, user_id: uuid.UUID) -> None:
-    """Tells whoever keeps tokens in memory."""
-    uow.publish("credentials_revoked", subject=str(user_id), data={"user_id": str(user_id)})

@@ -18,6 +18,7 @@ from identity_service.domain.tokens import Tokens
 from identity_service.storage import organizations, people
 from identity_service.storage.credentials import Login
 from identity_service.use_cases import sign_in
+from identity_service.use_cases.new_passwords import require_strong
 from identity_service.use_cases.recording import record_organization_changed
 
 
@@ -29,7 +30,9 @@ def create_organization(
     operation: Operation,
 ) -> dict[str, Any]:
     """A new organization and its owner, who is signed in. A repeated call answers the same tokens."""
-    password_hash = passwords.hash(arguments["owner"]["password"])
+    owner = arguments["owner"]
+    require_strong(owner["password"], "/owner/password", owner, [arguments["name"]])
+    password_hash = passwords.hash(owner["password"])
     with database.unit_of_work(SYSTEM) as uow:
         done = uow.replay(operation)
         if done is None:

@@ -9,9 +9,12 @@ from typing import Any
 from chassis.context import Actor, Operation
 from chassis.database import Database, UnitOfWork
 from identity_service import access, errors, events, schemas
+from identity_service.domain.links import Links
 from identity_service.domain.passwords import Passwords
 from identity_service.domain.people import is_reachable, ordered_roles, status_of
 from identity_service.storage import organizations, people
+from identity_service.use_cases.inviting import invite
+from identity_service.use_cases.new_passwords import require_strong
 
 UNREACHABLE = ("/email", "A person needs an e-mail address, a username or an external id.")
 
@@ -19,6 +22,7 @@ UNREACHABLE = ("/email", "A person needs an e-mail address, a username or an ext
 def create_user(
     database: Database,
     passwords: Passwords,
+    links: Links,
     actor: Actor,
     arguments: dict[str, Any],
     operation: Operation,
@@ -31,15 +35,37 @@ def create_user(
     access.require_manager(actor)
     access.require_may_change_roles(actor, (), arguments["roles"])
     check_person(arguments)
-    password = arguments["password"]
-    password_hash = passwords.hash(password) if password else None
+    password_hash = hash_of_first_password(database, passwords, actor, arguments)
     with database.unit_of_work(actor.organization_id) as uow:
         if (done := uow.replay(operation)) is not None:
             return dict(done)
         result = store_person(uow, actor, arguments, password_hash)
+        if is_to_be_invited(arguments):
+            invite(uow, actor.organization_id, [uuid.UUID(result["user"]["id"])], links)
         uow.record(operation, result)
         uow.commit()
     return result
+
+
+def hash_of_first_password(
+    database: Database, passwords: Passwords, actor: Actor, arguments: dict[str, Any]
+) -> str | None:
+    """The hash of the password that was given, if any, which must be fit for this person."""
+    password: str | None = arguments["password"]
+    if not password:
+        return None
+    with database.unit_of_work(actor.organization_id) as uow:
+        organization = organizations.find_organization(uow, actor.organization_id)
+    names = [organization.name] if organization is not None else []
+    require_strong(password, "/password", arguments, names)
+    return passwords.hash(password)
+
+
+def is_to_be_invited(arguments: dict[str, Any]) -> bool:
+    """Asked for, and there is somewhere to send it and something to choose."""
+    return bool(
+        arguments["send_invitation"] and arguments.get("email") and not arguments["password"]
+    )
 
 
 def check_person(arguments: dict[str, Any]) -> None:

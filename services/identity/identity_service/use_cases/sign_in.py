@@ -7,43 +7,103 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from chassis import context
+from chassis import audit, context
 from chassis.context import Operation
 from chassis.database import SYSTEM, Database, UnitOfWork
 from chassis.fields import rfc3339
 from identity_service import errors, schemas
 from identity_service.domain.passwords import Passwords
 from identity_service.domain.people import normalized_email, username_key
+from identity_service.domain.throttle import Throttle
 from identity_service.domain.tokens import Tokens
-from identity_service.storage import credentials
+from identity_service.storage import credentials, throttles
 from identity_service.storage.credentials import Login
+from identity_service.storage.throttles import Attempt
+from identity_service.use_cases.attempts import require_taken
+from identity_service.use_cases.new_passwords import publish_revocation
 
 
 def authenticate(
     database: Database,
     tokens: Tokens,
     passwords: Passwords,
+    throttle: Throttle,
     arguments: dict[str, Any],
     operation: Operation,
 ) -> dict[str, Any]:
-    """Signs a person in by e-mail or username. The password is checked each time, for a repeated call too."""
-    with database.unit_of_work(SYSTEM) as uow:
-        candidates = find_candidates(uow, arguments["login"], arguments["organization"])
-    person = the_one(with_right_password(passwords, candidates, arguments["password"]))
+    """Signs a person in by e-mail or username. The password is checked each time, for a repeated call too.
+
+    Whether there is such a person changes neither the statements nor the hashes that a refusal costs; nor does whether
+    it was refused for being one attempt too many.
+    """
+    attempt, candidates = begin(database, throttle, arguments)
+    require_taken(attempt)
+    people = with_right_password(passwords, candidates, arguments["password"])
+    if len(people) != 1:
+        settle_without_login(database, throttle, attempt, people, candidates)
+    person = the_one(people)
     with database.unit_of_work(SYSTEM) as uow:
         done = uow.replay(operation)
         if done is None:
             done = sign_in(uow, tokens, person, operation)
+            note(uow, "sign_in.succeeded", person, actor_id=person.id)
             uow.record(operation, done)
-            uow.commit()
+        throttles.give_back(uow, attempt.taken, throttle.known_for)
+        uow.commit()
     return with_tokens(done, tokens, operation)
 
 
-def find_candidates(uow: UnitOfWork, login: str, organization: str | None) -> Sequence[Any]:
-    """The people whom a login may mean. A username has no `@`, so a login is either."""
+def begin(
+    database: Database, throttle: Throttle, arguments: dict[str, Any]
+) -> tuple[Attempt, Sequence[Any]]:
+    """Counts the attempt and finds the people whom the login may mean."""
+    login, is_email = compared(arguments["login"])
+    allowances = throttle.sign_in(login, context.current().address)
+    with database.unit_of_work(SYSTEM) as uow:
+        attempt = throttles.take(uow, allowances, throttle.known_for)
+        candidates = credentials.sign_in_candidates(
+            uow, login, is_email=is_email, organization=arguments["organization"]
+        )
+        if attempt.is_to_be_noted:
+            for one in candidates:
+                note(uow, "sign_in.throttled", one)
+        uow.commit()
+    return attempt, candidates
+
+
+def compared(login: str) -> tuple[str, bool]:
+    """A login in the form that is compared, and whether it is an e-mail address: a username has no `@`."""
     is_email = "@" in login
-    wanted = normalized_email(login) if is_email else username_key(login)
-    return credentials.sign_in_candidates(uow, wanted, is_email=is_email, organization=organization)
+    return (normalized_email(login) if is_email else username_key(login)), is_email
+
+
+def settle_without_login(
+    database: Database,
+    throttle: Throttle,
+    attempt: Attempt,
+    people: Sequence[Any],
+    candidates: Sequence[Any],
+) -> None:
+    """Notes a failure; or gives the attempt back to somebody who must choose an organization first."""
+    with database.unit_of_work(SYSTEM) as uow:
+        if people:
+            throttles.give_back(uow, attempt.taken, throttle.known_for)
+        else:
+            throttles.touch(uow, attempt.taken)
+            for one in candidates:
+                note(uow, "sign_in.failed", one)
+        uow.commit()
+
+
+def note(uow: UnitOfWork, action: str, person: Any, *, actor_id: uuid.UUID | None = None) -> None:
+    """Tells the audit log of the person's organization."""
+    audit.record(
+        uow,
+        action,
+        targets=[person.id],
+        actor_id=actor_id,
+        organization_id=person.organization_id,
+    )
 
 
 def with_right_password(
@@ -110,7 +170,7 @@ def refresh(
             raise errors.bad_refresh_token()
         login = Login(token.organization_id, token.login_id, token.user_id)
         if token.used_at is not None and token.used_by != operation.id:
-            credentials.end_login(uow, login.organization_id, login.id)
+            end_stolen(uow, login)
             uow.commit()
             raise errors.bad_refresh_token()
         user = credentials.find_active(uow, login.organization_id, login.user_id)
@@ -140,8 +200,27 @@ def revoke(database: Database, access_token: str) -> None:
     with database.unit_of_work(SYSTEM) as uow:
         login = credentials.find_login(uow, access_token)
         if login is not None:
-            credentials.end_login(uow, login.organization_id, login.id)
+            end_login(uow, login, "sign_out", actor_id=login.user_id)
             uow.commit()
+
+
+def end_stolen(uow: UnitOfWork, login: Login) -> None:
+    """Ends a login whose refresh token two have used: nobody knows which of them is the thief."""
+    end_login(uow, login, "tokens.reused", actor_id=None)
+
+
+def end_login(uow: UnitOfWork, login: Login, action: str, *, actor_id: uuid.UUID | None) -> None:
+    """Removes a login, tells whoever keeps its tokens in memory, and the audit log."""
+    organization_id = login.organization_id
+    credentials.end_login(uow, organization_id, login.id)
+    publish_revocation(uow, login.user_id, login_id=login.id, organization_id=organization_id)
+    audit.record(
+        uow,
+        action,
+        targets=[login.user_id],
+        actor_id=actor_id,
+        organization_id=organization_id,
+    )
 
 
 def verify_token(database: Database, access_token: str) -> dict[str, Any]:

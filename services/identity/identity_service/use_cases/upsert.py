@@ -15,9 +15,12 @@ from chassis.database import Contention, Database, UnitOfWork, constraint_of
 from chassis.errors import Invalid
 from chassis.fields import load
 from identity_service import access, errors, events, schemas
+from identity_service.domain.links import Links
 from identity_service.domain.people import normalized_email, ordered_roles
 from identity_service.domain.upsert import Batch, Outcome, Person, Problem, naming_key, naming_keys
+from identity_service.storage import links as link_rows
 from identity_service.storage import upsert as rows
+from identity_service.use_cases.inviting import invite
 from identity_service.use_cases.people import default_zone
 from identity_service.use_cases.recording import Change, record_people_changed
 
@@ -25,10 +28,18 @@ Item = dict[str, Any]
 
 
 def upsert_users(
-    database: Database, actor: Actor, people: Sequence[Any], *, dry_run: bool, operation: Operation
+    database: Database,
+    links: Links,
+    actor: Actor,
+    people: Sequence[Any],
+    *,
+    dry_run: bool,
+    send_invitations: bool,
+    operation: Operation,
 ) -> dict[str, Any]:
     """Adds who is unknown and updates who is known; one invalid item stops no other.
 
+    With `send_invitations`, whoever of them was held back so far is invited, new or not.
     A dry run only says what would be. A run that meets another one which adds the same person is run again, and then
     finds that person.
     """
@@ -41,6 +52,8 @@ def upsert_users(
         result = {"results": [outcome_json(one, batch, dry_run=dry_run) for one in outcomes]}
         if not dry_run:
             store(uow, actor, batch)
+            if send_invitations:
+                invite_held_back(uow, actor, batch, links)
             uow.record(operation, result)
             uow.commit()
     return result
@@ -95,6 +108,26 @@ def store(uow: UnitOfWork, actor: Actor, batch: Batch) -> None:
         data = events.users_changed(changed)
         uow.publish("user_updated", subject=f"batch:{uuid.uuid4()}", data=data)
         record_people_changed(uow, map(change_of, batch.updated()))
+        end_links_of_moved(uow, actor, batch.updated())
+
+
+def invite_held_back(uow: UnitOfWork, actor: Actor, batch: Batch, links: Links) -> None:
+    """Invites those of the batch who can be and have no open invitation."""
+    found = link_rows.hold_invitable(
+        uow, actor.organization_id, list(batch.people), only_held_back=True
+    )
+    invite(uow, actor.organization_id, found, links)
+
+
+def end_links_of_moved(uow: UnitOfWork, actor: Actor, changed: Sequence[Person]) -> None:
+    """What was sent to an old address must not open anything."""
+    moved = [
+        person.id
+        for person in changed
+        if person.before is not None and person.before["email"] != person.values["email"]
+    ]
+    if moved:
+        link_rows.end(uow, actor.organization_id, moved)
 
 
 def change_of(person: Person) -> Change:

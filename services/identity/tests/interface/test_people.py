@@ -412,7 +412,10 @@ def test_a_new_password_ends_the_other_logins(organization: Organization) -> Non
     with pytest.raises(Forbidden):
         service.call("authenticate", login=user["email"], password=PASSWORD)
     assert service.call("authenticate", login=user["email"], password="a new password")  # nosec B106 # made up for a test
-    assert events_of(organization, "credentials_revoked")[-1].data == {"user_id": user["id"]}
+    assert events_of(organization, "credentials_revoked")[-1].data == {
+        "user_id": user["id"],
+        "login_id": None,
+    }
 
 
 def test_another_organizations_people_do_not_exist(

@@ -55,7 +55,11 @@ def test_two_organizations_of_one_name_get_two_slugs(service: ServiceProcess) ->
 
 def test_signing_up_tells_of_the_organization_and_its_owner(organization: Organization) -> None:
     events = [e for e in organization.service.events() if e.organization_id == organization.id]
-    assert [event.name for event in events] == ["organization_created", "user_created"]
+    assert [event.name for event in events] == [
+        "organization_created",
+        "user_created",
+        "audit_recorded",
+    ]
     assert events[0].data["organization"]["conflict_policy"] == "block"
     assert events[1].data["users"][0]["id"] == organization.owner["id"]
 

@@ -1,0 +1,1 @@
+"""Mail: composing messages and handing them over, to an SMTP server or into a folder. Knows no reason to write."""

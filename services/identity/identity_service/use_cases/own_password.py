@@ -1,0 +1,68 @@
+"""Changing one's own password."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from chassis import audit
+from chassis.context import Actor, Operation
+from chassis.database import Database, UnitOfWork
+from identity_service import errors
+from identity_service.domain.passwords import Passwords
+from identity_service.domain.throttle import Throttle
+from identity_service.storage import credentials, links, organizations, people
+from identity_service.use_cases import attempts
+from identity_service.use_cases.new_passwords import replace_password, require_strong
+
+
+def change_password(
+    database: Database,
+    passwords: Passwords,
+    throttle: Throttle,
+    actor: Actor,
+    arguments: dict[str, Any],
+    operation: Operation,
+) -> dict[str, Any]:
+    """Sets the actor's own password and ends their logins, except the one whose access token is given.
+
+    The present one can't be guessed faster here than at the sign-in.
+    """
+    with database.unit_of_work(actor.organization_id) as uow:
+        if (done := uow.replay(operation)) is not None:
+            return dict(done)
+        stored = credentials.find_hash(uow, actor.organization_id, actor.user_id)
+        require_own_strong(uow, actor, arguments["password"])
+    attempt = attempts.take(database, throttle, throttle.own_password(str(actor.user_id)))
+    if not passwords.is_right(arguments["current_password"], stored):
+        raise errors.bad_credentials()
+    attempts.give_back(database, throttle, attempt)
+    new = passwords.hash(arguments["password"])
+    with database.unit_of_work(actor.organization_id) as uow:
+        if (done := uow.replay(operation)) is not None:
+            return dict(done)
+        people.lock_user(uow, actor.organization_id, actor.user_id)
+        if credentials.find_hash(uow, actor.organization_id, actor.user_id) != stored:
+            raise errors.bad_credentials()
+        kept = login_in_use(uow, actor, arguments["access_token"])
+        replace_password(uow, actor.organization_id, actor.user_id, new, kept_login=kept)
+        links.add_notice(uow, actor.organization_id, actor.user_id)
+        audit.record(uow, "password.changed", targets=[actor.user_id])
+        uow.record(operation, {})
+        uow.commit()
+    return {}
+
+
+def require_own_strong(uow: UnitOfWork, actor: Actor, password: str) -> None:
+    """The new password is fit for the actor."""
+    person = people.find_user(uow, actor.organization_id, actor.user_id)
+    organization = organizations.find_organization(uow, actor.organization_id)
+    if person is None or organization is None:
+        raise errors.unknown_user()
+    require_strong(password, "/password", person, [organization.name])
+
+
+def login_in_use(uow: UnitOfWork, actor: Actor, access_token: str | None) -> uuid.UUID | None:
+    """The actor's login that the token belongs to."""
+    login = credentials.find_login(uow, access_token) if access_token else None
+    return login.id if login is not None and login.user_id == actor.user_id else None
