@@ -43,7 +43,13 @@ class AssignmentEnded(AssignmentCreated):
     )
 
 
-PEOPLE_EVENTS: Final = ("user_created", "user_updated", "user_archived", "user_restored")
+PEOPLE_EVENTS: Final = (
+    "user_created",
+    "user_updated",
+    "user_archived",
+    "user_restored",
+    "user_erased",
+)
 
 CONTRACT = Contract(
     service="assignment",

@@ -7,9 +7,12 @@ from typing import Any
 from assignment_service import events, schemas, use_cases
 from assignment_service.clients import Identity
 from assignment_service.domain import FutureSessions, Pair, Source
+from assignment_service.storage.erasing import SECTIONS
 from chassis.consumer import on_event
 from chassis.context import current_actor, current_operation
+from chassis.erasing import ERASING_SECONDS, erasure
 from chassis.events import Event
+from chassis.exporting import ExportArguments, PersonArguments, export_person
 from chassis.fields import load
 from chassis.rpc.server import rpc
 from chassis.service import ServiceBase
@@ -97,6 +100,22 @@ class Service(ServiceBase):
         """Asks identity about people and keeps what is newer."""
         user_ids = load(schemas.PeopleArguments, payload)["user_ids"]
         use_cases.refresh_participants(self.database, self.identity, current_actor(), user_ids)
+
+    @rpc
+    def export_person(self, **payload: Any) -> Any:
+        """A page of what is held about a person."""
+        wanted = load(ExportArguments, payload)
+        return export_person(self.database, current_actor(), SECTIONS, **wanted)
+
+    @rpc
+    def erasure(self, **payload: Any) -> Any:
+        """Since when a person is forgotten here."""
+        return erasure(self.database, current_actor(), **load(PersonArguments, payload))
+
+    @on_event("identity", "user_erased", seconds=ERASING_SECONDS)
+    def on_identity_user_erased(self, event: Event) -> None:
+        """People who are gone for good."""
+        use_cases.user_erased(self.database, event, events.read_people(event))
 
     @on_event("identity", "user_created")
     def on_identity_user_created(self, event: Event) -> None:

@@ -10,6 +10,7 @@ from assignment_service.storage.changes import (
     insert_unless_ended_since,
     store_participants,
 )
+from assignment_service.storage.erasing import active_pairs, end_of_assigning
 from assignment_service.storage.history import Filters, latest_of, newest
 from assignment_service.storage.partners import active_pairs_of
 from assignment_service.storage.states import state_of, states_of
@@ -18,9 +19,11 @@ from assignment_service.storage.tables import assignments, metadata, participant
 __all__ = [
     "Filters",
     "active_of",
+    "active_pairs",
     "active_pairs_of",
     "assignments",
     "end",
+    "end_of_assigning",
     "insert",
     "insert_unless_ended_since",
     "latest_of",

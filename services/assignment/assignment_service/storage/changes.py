@@ -57,7 +57,20 @@ INSERTION: Final = """
            AS wanted(id, instructor_id, student_id)
 """
 
-INSERT: Final = f"{INSERTION} ON CONFLICT DO NOTHING RETURNING {COLUMNS}"
+# Who was erased is assigned to nobody, however late somebody's decision comes. Whoever assigns holds the organization's
+# gate together with all others who do; erasing waits for them and then holds it alone (storage.erasing), so that each
+# sees what the other did. A statement of its own, for the view of the one after it.
+ASSIGNING: Final = "assigning:{}"
+THROUGH_THE_GATE: Final = "SELECT pg_advisory_xact_lock_shared(hashtextextended(%(gate)s, 0)); "
+ERASED: Final = f"""
+    EXISTS (SELECT FROM erased_people erased
+             WHERE erased.organization_id = {ORGANIZATION}
+               AND erased.person_id IN (wanted.instructor_id, wanted.student_id) OFFSET 0)
+"""  # nosec B608 # our own words
+
+INSERT: Final = (
+    f"{THROUGH_THE_GATE}{INSERTION} WHERE NOT {ERASED} ON CONFLICT DO NOTHING RETURNING {COLUMNS}"
+)
 
 # Every booking comes here, so both are planned once per connection: planning took five times as long as running.
 ORIGIN_TYPES: Final = {
@@ -72,7 +85,11 @@ ORIGIN_TYPES: Final = {
 INSERT_UNLESS_ENDED_SINCE: Final = Prepared(
     "insert_unless_ended_since",
     ORIGIN_TYPES,
-    named(f"{INSERTION} WHERE NOT {ENDED_SINCE} ON CONFLICT DO NOTHING RETURNING {COLUMNS}"),
+    named(
+        f"{INSERTION} WHERE NOT {ENDED_SINCE} AND NOT {ERASED} "
+        f"ON CONFLICT DO NOTHING RETURNING {COLUMNS}"
+    ),
+    before=THROUGH_THE_GATE,
 )
 
 # A statement of its own, for its view: the insert may have waited for a transaction that ended the pair and was not
@@ -119,14 +136,14 @@ UPSERT_PARTICIPANTS: Final = """
 
 def insert(uow: UnitOfWork, pairs: Mapping[Pair, uuid.UUID], origin: Origin) -> Sequence[Any]:
     """Assigns those of `pairs` (with the ids to give) that have no active assignment; returns the new rows."""
-    return rows_of(uow, INSERT, insertion(pairs, origin))
+    return rows_of(uow, INSERT, insertion(uow, pairs, origin))
 
 
 def insert_unless_ended_since(
     uow: UnitOfWork, pairs: Mapping[Pair, uuid.UUID], origin: Origin
 ) -> Sequence[Any]:
     """As `insert`, for what was decided elsewhere at `origin.at`: a pair that was ended after that stays ended."""
-    parameters = {"organization_id": str(uow.organization_id), **insertion(pairs, origin)}
+    parameters = {"organization_id": str(uow.organization_id), **insertion(uow, pairs, origin)}
     rows = uow.run(INSERT_UNLESS_ENDED_SINCE, parameters).all()
     if not rows:
         return rows
@@ -138,10 +155,11 @@ def insert_unless_ended_since(
     return [row for row in rows if row.id not in late]
 
 
-def insertion(pairs: Mapping[Pair, uuid.UUID], origin: Origin) -> dict[str, Any]:
+def insertion(uow: UnitOfWork, pairs: Mapping[Pair, uuid.UUID], origin: Origin) -> dict[str, Any]:
     """The parameters of an insert, the pairs in the order in which everybody takes them."""
     ordered = sorted(pairs)
     return {
+        "gate": ASSIGNING.format(uow.organization_id),
         "source": origin.source.value,
         "assigned_at": origin.at,
         "assigned_by": str(origin.by),

@@ -7,10 +7,11 @@ from typing import Final
 import sqlalchemy as sa
 
 from assignment_service.domain import Source
-from chassis import plumbing
+from chassis import erasing, plumbing
 
 metadata = sa.MetaData()
 plumbing.add_to(metadata)
+erasing.add_to(metadata)
 
 SOURCES: Final = ", ".join(f"'{source.value}'" for source in Source)
 

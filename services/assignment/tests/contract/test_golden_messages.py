@@ -74,13 +74,14 @@ def test_assignment_ended_is_what_the_file_says() -> None:
     load(AssignmentEnded, data)
 
 
-@pytest.mark.parametrize("name", ["user_updated", "user_archived", "user_restored"])
+@pytest.mark.parametrize("name", ["user_updated", "user_archived", "user_restored", "user_erased"])
 def test_changed_people_are_understood(name: str) -> None:
     event = consumed("identity", name)
     people = events.read_people(event)
     assert [str(person.id) for person in people] == [user["id"] for user in event.data["users"]]
     assert people
-    assert all(person.is_archived is (name == "user_archived") for person in people)
+    is_gone = name in {"user_archived", "user_erased"}
+    assert all(person.is_archived is is_gone for person in people)
 
 
 def test_created_people_and_their_pairs_are_understood() -> None:
@@ -111,5 +112,6 @@ def test_names_that_others_rely_on() -> None:
         "assignment.on_identity_user_updated",
         "assignment.on_identity_user_archived",
         "assignment.on_identity_user_restored",
+        "assignment.on_identity_user_erased",
         "assignment.on_booking_session_booked",
     ]

@@ -1,12 +1,16 @@
-"""Erasure of a person."""
+"""Erasure of a person: who was erased is not assigned again."""
+
+from alembic import op
+
+from chassis.migrations import create_erased_people
 
 revision = "0002"
 down_revision = "0001"
 
 
 def upgrade() -> None:
-    pass
+    create_erased_people(op)
 
 
 def downgrade() -> None:
-    pass
+    op.drop_table("erased_people")
