@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from marshmallow import fields, validate
 
 from chassis.fields import Moment, StrictInteger, StrictSchema, Text
+from identity_service.domain.audit import MAX_NUMBER
 from identity_service.schemas import page_size
-
-# The greatest number that a bigint column holds.
-MAX_NUMBER: Final = 2**63 - 1
 
 
 class ListAuditSchema(StrictSchema):

@@ -83,9 +83,9 @@ class ServiceProcess:
             stdout=subprocess.DEVNULL,
         )
 
-    def start(self) -> None:
-        """Starts the copies and returns when all are ready."""
-        self._ports = [free_port() for _ in range(self._copies)]
+    def start(self, *, copies: int | None = None) -> None:
+        """Starts the copies, this once another number of them, and returns when all are ready."""
+        self._ports = [free_port() for _ in range(copies or self._copies)]
         self._processes = [self._spawn(port) for port in self._ports]
         for port in self._ports:
             wait_until(lambda port=port: self._is_ready(port), 30, every=0.05)  # type: ignore[misc]

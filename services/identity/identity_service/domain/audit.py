@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -53,6 +53,9 @@ class Head:
 
 BEGINNING = Head(0, bytes(32))
 
+# The greatest that a bigint column holds.
+MAX_NUMBER = 2**63 - 1
+
 
 class BrokenChain(Exception):
     """The log is not what was written; `number` is the first entry that shows it."""
@@ -60,6 +63,15 @@ class BrokenChain(Exception):
     def __init__(self, number: int, why: str) -> None:
         super().__init__(f"entry {number}: {why}")
         self.number = number
+
+
+def head_of(text: str) -> Head:
+    """The head that is written like `str(head)`; ValueError for anything else."""
+    number, _, digest = text.partition(":")
+    found = Head(int(number), bytes.fromhex(digest))
+    if found.number < 0 or len(found.hash) != 32:
+        raise ValueError("not NUMBER:HASH")
+    return found
 
 
 def spelled(moment: datetime) -> str:
@@ -106,18 +118,37 @@ def exported(entry: Entry) -> dict[str, Any]:
     return {**members, "hash": entry.hash.hex()}
 
 
-def follow(head: Head, entry: Entry) -> Head:
-    """The head after `entry`, if that is the one that must follow; BrokenChain otherwise."""
+def follow(head: Head, entry: Mapping[str, Any]) -> Head:
+    """The head after an exported entry, if that is the one that must follow; BrokenChain otherwise."""
     expected = head.number + 1
-    if entry.number > expected:
+    number = entry.get("number")
+    if not isinstance(number, int):
+        raise BrokenChain(expected, "has no number")
+    if number > expected:
         raise BrokenChain(expected, "is missing")
-    if entry.number < expected:
-        raise BrokenChain(entry.number, "stands where another belongs")
-    if entry.previous_hash != head.hash:
-        raise BrokenChain(entry.number, "does not continue the entry before it")
-    if entry.hash != hash_of(entry.number, entry.previous_hash, entry.fact):
-        raise BrokenChain(entry.number, "was changed")
-    return Head(entry.number, entry.hash)
+    if number < expected:
+        raise BrokenChain(number, "stands where another belongs")
+    if entry.get("previous_hash") != head.hash.hex():
+        raise BrokenChain(number, "does not continue the entry before it")
+    found = hashlib.sha256(canonical({k: v for k, v in entry.items() if k != "hash"}))
+    if entry.get("hash") != found.hexdigest():
+        raise BrokenChain(number, "was changed")
+    return Head(number, found.digest())
+
+
+def follow_all(entries: Iterable[Mapping[str, Any]], anchor: Head | None = None) -> Head:
+    """The head after all of a chain from its beginning; BrokenChain at the first entry that is not as it was.
+
+    `anchor` is a head that was kept elsewhere: the chain must have gone through it.
+    """
+    head = BEGINNING
+    for entry in entries:
+        head = follow(head, entry)
+        if anchor is not None and head.number == anchor.number and head.hash != anchor.hash:
+            raise BrokenChain(head.number, "is not what the anchor says")
+    if anchor is not None and head.number < anchor.number:
+        raise BrokenChain(head.number + 1, "is missing, and all after it: the anchor knows more")
+    return head
 
 
 def check_end(last: Head, head: Head) -> None:

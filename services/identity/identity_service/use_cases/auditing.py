@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
 
@@ -14,7 +14,7 @@ from chassis.database import Database
 from chassis.events import Event
 from chassis.pages import decode_cursor, encode_cursor
 from identity_service import access, audited
-from identity_service.domain.audit import BEGINNING, Entry, canonical, chained, exported
+from identity_service.domain.audit import BEGINNING, MAX_NUMBER, Entry, canonical, chained, exported
 from identity_service.storage import audit
 
 # One for all events: each comes from one queue only.
@@ -54,7 +54,7 @@ def list_audit(
 ) -> dict[str, Any]:
     """A page of the organization's log, newest first; of the filters those that are not None hold."""
     access.require_may_read_audit(actor)
-    before = decode_cursor(cursor, moment, int) if cursor is not None else None
+    before = decode_cursor(cursor, moment, number) if cursor is not None else None
     with database.unit_of_work(actor.organization_id) as uow:
         wanted = {name: value for name, value in filters.items() if value is not None}
         entries = audit.newest(uow, wanted, before=before, limit=limit + 1)
@@ -72,7 +72,14 @@ def moment(text: str) -> datetime:
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError("no offset")
-    return found
+    return found.astimezone(UTC)
+
+
+def number(value: Any) -> int:
+    """A cursor's number; ValueError for one that no column holds."""
+    if not isinstance(value, int) or not 0 <= value <= MAX_NUMBER:
+        raise ValueError("no number of an entry")
+    return value
 
 
 def fitting(entries: Sequence[Entry]) -> list[Entry]:
