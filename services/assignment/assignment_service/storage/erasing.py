@@ -34,7 +34,7 @@ def end_of_assigning(uow: UnitOfWork) -> None:
 def active_pairs(uow: UnitOfWork, person_id: uuid.UUID) -> list[Pair]:
     """The pairs that the person is assigned in, on either side."""
     whose = {"organization_id": uow.organization_id, "person_id": person_id}
-    return [Pair(*row) for row in uow.execute(ACTIVE, whose)]
+    return [Pair(row.instructor_id, row.student_id) for row in uow.execute(ACTIVE, whose)]
 
 
 def state(row: Any, _: uuid.UUID) -> dict[str, Any]:
