@@ -101,6 +101,15 @@ sessions = sa.Table(
     sa.Index("sessions_by_start", "organization_id", "starts_at", "id"),
     sa.Index("sessions_of_instructor", "organization_id", "instructor_id", "starts_at", "id"),
     sa.Index("sessions_of_student", "organization_id", "student_id", "starts_at", "id"),
+    # The few of an organization that are neither scheduled nor completed.
+    sa.Index(
+        "sessions_of_rare_status",
+        "organization_id",
+        "status",
+        "starts_at",
+        "id",
+        postgresql_where=sa.text("status IN ('pending', 'cancelled', 'missed')"),
+    ),
     sa.Index(
         "sessions_pairs_booked_by_admin",
         "organization_id",

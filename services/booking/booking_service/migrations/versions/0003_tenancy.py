@@ -1,5 +1,6 @@
-"""The system's own work reaches only the tables that it needs, and the application not the schema's version."""
+"""An index of rare statuses; the system's own work reaches only what it needs."""
 
+import sqlalchemy as sa
 from alembic import op
 
 from chassis.migrations import keep_from_application, narrow_system_scope, widen_system_scope
@@ -14,7 +15,15 @@ IN_SYSTEM_SCOPE = ("outbox", "operations")
 def upgrade() -> None:
     narrow_system_scope(op, IN_SYSTEM_SCOPE)
     keep_from_application(op, "alembic_version")
+    # A list of the few that are neither scheduled nor completed must not read all the others; storing those costs no more.
+    op.create_index(
+        "sessions_of_rare_status",
+        "sessions",
+        ["organization_id", "status", "starts_at", "id"],
+        postgresql_where=sa.text("status IN ('pending', 'cancelled', 'missed')"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("sessions_of_rare_status", "sessions")
     widen_system_scope(op)
