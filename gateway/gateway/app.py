@@ -36,7 +36,7 @@ UNLIMITED = frozenset(
         "/api/openapi.json",
         "/api/docs",
         "/api/docs/<path:name>",
-        "/portal/<version>/portal.css",
+        "/portal/<version>/<name>",
     }
 )
 

@@ -9,9 +9,8 @@ from flask import Blueprint, request, send_from_directory
 from werkzeug.wrappers import Response
 
 STATIC = Path(__file__).parent / "static"
-# Swagger UI sets styles from its script, which counts as inline.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from chassis.errors import ServiceError, Unavailable
 from gateway import rpc
+from gateway.portal import words
 from gateway.portal.cookies import SealedCookie
 from gateway.portal.rendering import failure, go_to, page
 from gateway.portal.sessions import Sessions
@@ -34,7 +35,7 @@ class Link:
     template: str
     method: str
     cookie: SealedCookie
-    advice: str
+    bad: words.Failure
     done: Callable[[Any], Response]
 
     def add_to(self, pages: Blueprint) -> None:
@@ -77,7 +78,7 @@ class Link:
     def bad_link(self) -> Response:
         """The same for links that were never ours, were used, or are too old."""
         self.cookie.delete()
-        return failure(410, "This link can't be used any more", self.advice)
+        return failure(410, self.bad)
 
 
 def add_links(pages: Blueprint, sessions: Sessions, keys: Sequence[str]) -> None:
@@ -89,6 +90,7 @@ def add_links(pages: Blueprint, sessions: Sessions, keys: Sequence[str]) -> None
         return go_to("/")
 
     def sign_in_anew(_nothing: Any) -> Response:
+        sessions.forget()
         flash("Your password is changed. Please sign in with it.")
         return go_to("/sign-in")
 
@@ -97,7 +99,7 @@ def add_links(pages: Blueprint, sessions: Sessions, keys: Sequence[str]) -> None
         "accept_invitation",
         "accept_invitation",
         SealedCookie("invitation", keys, seconds=LINK_SECONDS),
-        "Perhaps you have used it already: then sign in. If not, ask your organization to invite you again.",
+        words.BAD_INVITATION,
         welcome,
     ).add_to(pages)
     Link(
@@ -105,7 +107,7 @@ def add_links(pages: Blueprint, sessions: Sessions, keys: Sequence[str]) -> None
         "reset_password",
         "reset_password",
         SealedCookie("reset", keys, seconds=LINK_SECONDS),
-        "It was used already, or it is too old. You can ask for another one on the sign-in page.",
+        words.BAD_RESET,
         sign_in_anew,
     ).add_to(pages)
 

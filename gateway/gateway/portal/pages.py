@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flask import Blueprint, Flask, send_from_directory
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from gateway import rpc
@@ -49,7 +50,7 @@ def blueprint(sessions: Sessions, keys: Sequence[str]) -> Blueprint:
 
 
 def add_start(pages: Blueprint, sessions: Sessions) -> None:
-    """The start page and the style sheet."""
+    """The start page, and what pages are made of."""
 
     @pages.get("/")
     def start() -> Response:
@@ -60,9 +61,10 @@ def add_start(pages: Blueprint, sessions: Sessions) -> None:
         organization = rpc.call("identity", "get_organization")
         return page("start", person=person, organization=organization)
 
-    @pages.get("/portal/<version>/portal.css")
-    def style(version: str) -> Response:
-        response = send_from_directory(rendering.STATIC, rendering.STYLE, max_age=A_YEAR)
-        response.cache_control.public = True
-        response.cache_control.immutable = f"/portal/{version}/" in rendering.style_path()
+    @pages.get("/portal/<version>/<name>")
+    def static_file(version: str, name: str) -> Response:
+        if name not in rendering.FILES or f"/portal/{version}/{name}" != rendering.file_path(name):
+            raise NotFound
+        response = send_from_directory(rendering.STATIC, name, max_age=A_YEAR)
+        response.cache_control.public = response.cache_control.immutable = True
         return response

@@ -18,12 +18,12 @@ from gateway.portal import words
 from gateway.portal.guard import ForeignForm
 
 STATIC = Path(__file__).parent / "static"
-STYLE = "portal.css"
+FILES = frozenset(path.name for path in STATIC.iterdir())
 
 
 def page(name: str, status: int = 200, **values: Any) -> Response:
     """The template's page."""
-    html = render_template(f"{name}.html", csrf_token=generate_csrf, style=style_path(), **values)
+    html = render_template(f"{name}.html", csrf_token=generate_csrf, file_path=file_path, **values)
     response = make_response(html, status)
     response.headers["Content-Security-Policy"] = safety.PAGE_POLICY
     # Unlike no-referrer this lets browsers name the origin of a form, which we check.
@@ -37,16 +37,15 @@ def go_to(path: str) -> Response:
 
 
 @cache
-def style_path() -> str:
-    """The style sheet's address, another for each content of it: it may be kept for ever."""
-    digest = hashlib.sha256((STATIC / STYLE).read_bytes()).hexdigest()[:12]
-    return f"/portal/{digest}/{STYLE}"
+def file_path(name: str) -> str:
+    """A static file's address, another for each content of it: browsers may keep it for ever."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/portal/{digest}/{name}"
 
 
-def failure(status: int, heading: str = "", advice: str = "", retry_after: str = "") -> Response:
+def failure(status: int, said: words.Failure | None = None, retry_after: str = "") -> Response:
     """A page that says that something failed, and what to do."""
-    title, usual = words.of_status(status)
-    response = page("failure", status, heading=heading or title, advice=advice or usual)
+    response = page("failure", status, said=said or words.of_status(status))
     if retry_after:
         response.headers["Retry-After"] = retry_after
     return response
@@ -61,7 +60,7 @@ def from_service(error: ServiceError) -> Response:
 def from_http(error: HTTPException) -> Response:
     """The framework's own error."""
     if isinstance(error, ForeignForm):
-        return failure(error.code, *words.PAGE_TITLES[400])
+        return failure(error.code, words.EXPIRED)
     headers = dict(error.get_headers())
     return failure(error.code or 500, retry_after=headers.get("Retry-After", ""))
 

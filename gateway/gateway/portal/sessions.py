@@ -38,12 +38,16 @@ class Sessions:
 
     def end(self) -> None:
         """Signs out everywhere that knows this sign-in; the browser forgets it even if identity can't be reached."""
-        form_session.clear()
-        self._cookie.delete()
+        self.forget()
         if (actor := self.actor()) is not None:
             self._cookie.delete()
             parts().tokens.forget_user(actor.user_id)
             rpc.change("identity", "revoke", access_token=g.portal_access)
+
+    def forget(self) -> None:
+        """Has the browser forget who was signed in."""
+        form_session.clear()
+        self._cookie.delete()
 
     def actor(self) -> Actor | None:
         """Who is signed in, bound to the request's context; None when nobody is."""

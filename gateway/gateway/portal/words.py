@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from chassis.errors import ServiceError
 
 TOO_MANY = "identity.too_many_attempts"
@@ -38,19 +40,43 @@ def seconds_of(error: ServiceError) -> int:
     return max(1, int(seconds))
 
 
-PAGE_TITLES = {
-    400: ("This form has expired", "Please go back, load the page again, and send it once more."),
-    404: ("There is no such page", "The address may be mistyped, or the page has moved."),
-    405: ("That does not work here", "This page can't be used in that way."),
-    413: ("That is too large", "Please send less at once."),
-    429: ("Too many requests", "You have been very quick. Please wait a moment, then try again."),
-    500: ("Something went wrong", "The mistake is ours and has been noted. Please try again."),
-    503: ("We can't answer right now", "A part of Tandem does not answer. Please try again soon."),
+class Failure(NamedTuple):
+    """What a page says that shows that something failed: what it was, what to do, and a link to do it."""
+
+    heading: str
+    advice: str
+    link: str = "/"
+    label: str = "Go to the start page"
+
+
+EXPIRED = Failure(
+    "This form has expired",
+    "Please go back, load the page again, and send it once more. Your browser must accept cookies, "
+    "and the address must begin with https://.",
+)
+BAD_INVITATION = Failure(
+    "This link can't be used any more",
+    "Perhaps you have used it already: then sign in. If not, ask your organization to invite you again.",
+    "/sign-in",
+    "Sign in",
+)
+BAD_RESET = Failure(
+    "This link can't be used any more",
+    "It was used already, or it is too old.",
+    "/forgot-password",
+    "Ask for another one",
+)
+BY_STATUS = {
+    404: Failure("There is no such page", "The address may be mistyped, or the page has moved."),
+    405: Failure("That does not work here", "This page can't be used in that way."),
+    413: Failure("That is too large", "Please send less at once."),
+    429: Failure("Too many requests", "Please wait a moment, then try again."),
+    500: Failure("Something went wrong", "The mistake is ours and was noted. Please try again."),
+    503: Failure("We can't answer right now", "A part of Tandem is away. Please try again soon."),
 }
 
 
-def of_status(status: int) -> tuple[str, str]:
-    """A title and what to do, for a page that says that something failed."""
-    if status in PAGE_TITLES:
-        return PAGE_TITLES[status]
-    return PAGE_TITLES[500] if status >= 500 else ("That was not possible", "Please try again.")
+def of_status(status: int) -> Failure:
+    """What to say when nothing more is known."""
+    other = BY_STATUS[500] if status >= 500 else Failure("That was not possible", "Please go back.")
+    return BY_STATUS.get(status, other)
