@@ -4,7 +4,7 @@ PossiblyStale           decided from the replicas of identity's data: worth aski
 ├── UnknownOrganization (NotFound)
 └── PersonNotBookable   (Invalid)
 PairNotAssigned, StudentsMayNotBook, NotAllowed (Forbidden)
-SessionConflict, WrongStatus, StaleVersion (Conflict)
+SessionConflict, WrongStatus, StaleVersion, ErasedPerson (Conflict)
 UnknownSession (NotFound)
 OverlapNotAllowed, ImpossibleStart (Invalid)
 """
@@ -95,6 +95,16 @@ class StaleVersion(Conflict):
             "booking.stale_version",
             "The session has changed since you read it.",
             data={"version": version},
+        )
+
+
+class ErasedPerson(Conflict):
+    """Nothing is written any more into sessions of which somebody was erased."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "booking.erased_person",
+            "Somebody of this session was erased, so nothing can be written into it.",
         )
 
 

@@ -114,6 +114,7 @@ CONTRACT = Contract(
         Subscription("identity", "user_updated"),
         Subscription("identity", "user_archived"),
         Subscription("identity", "user_restored"),
+        Subscription("identity", "user_erased"),
         Subscription("identity", "organization_created"),
         Subscription("identity", "organization_updated"),
         Subscription("assignment", "assignment_ended"),

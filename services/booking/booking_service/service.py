@@ -7,9 +7,12 @@ from typing import Any
 from booking_service import schemas, use_cases
 from booking_service.clients import Neighbours
 from booking_service.domain import Action
+from booking_service.storage.exporting import SECTIONS
 from chassis.consumer import on_event
 from chassis.context import current_actor, current_operation
+from chassis.erasing import ERASING_SECONDS, erasure
 from chassis.events import Event
+from chassis.exporting import ExportArguments, PersonArguments, export_person
 from chassis.fields import load
 from chassis.rpc.server import rpc
 from chassis.service import ServiceBase
@@ -103,6 +106,19 @@ class Service(ServiceBase):
     def refresh_organization(self, **payload: Any) -> None:
         load(schemas.NoArguments, payload)
         use_cases.refresh_organization(self.database, self.others, current_actor())
+
+    @rpc
+    def export_person(self, **payload: Any) -> Any:
+        arguments = load(ExportArguments, payload)
+        return export_person(self.database, current_actor(), SECTIONS, **arguments)
+
+    @rpc
+    def erasure(self, **payload: Any) -> Any:
+        return erasure(self.database, current_actor(), **load(PersonArguments, payload))
+
+    @on_event("identity", "user_erased", seconds=ERASING_SECONDS)
+    def on_identity_user_erased(self, event: Event) -> None:
+        use_cases.apply_erasure(self.database, event)
 
     @on_event("identity", "user_created")
     def on_identity_user_created(self, event: Event) -> None:

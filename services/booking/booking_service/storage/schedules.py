@@ -45,6 +45,8 @@ READ_FACTS: Final = Prepared(
     """,
 )
 
+HOLD_SCHEDULE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))"
+
 MOST_CONFLICTS: Final = 20
 
 
@@ -131,7 +133,7 @@ def lock_pair_and_read_facts(
     """Holds both schedules until the transaction ends; what the replicas know of the pair and its organization."""
     organization_id = str(uow.organization_id)
     first, second = sorted(
-        f"schedule:{organization_id}:{person}" for person in (instructor_id, student_id)
+        schedule_key(uow.organization_id, person) for person in (instructor_id, student_id)
     )
     row = uow.run(
         READ_FACTS,
@@ -150,6 +152,11 @@ def lock_pair_and_read_facts(
         instructor=_participant(row.instructor_roles, row.instructor_status),
         student=_participant(row.student_roles, row.student_status),
     )
+
+
+def schedule_key(organization_id: uuid.UUID, person_id: uuid.UUID) -> str:
+    """What whoever writes into a person's schedule locks."""
+    return f"schedule:{organization_id}:{person_id}"
 
 
 def _participant(roles: Sequence[str] | None, status: str) -> Participant | None:

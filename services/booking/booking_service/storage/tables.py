@@ -6,10 +6,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, ExcludeConstraint
 
 from booking_service.domain import MAX_MINUTES, MIN_MINUTES, STATUSES
-from chassis import plumbing
+from chassis import erasing, plumbing
 
 metadata = sa.MetaData()
 plumbing.add_to(metadata)
+erasing.add_to(metadata)
 
 Moment = sa.DateTime(timezone=True)
 

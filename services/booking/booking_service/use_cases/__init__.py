@@ -2,6 +2,7 @@
 
 from booking_service.use_cases.booking import book_session, request_session
 from booking_service.use_cases.changing import change_status, reschedule_session
+from booking_service.use_cases.erasing import apply_erasure
 from booking_service.use_cases.pairs import (
     cancel_after_assignments_ended,
     cancel_future_sessions,
@@ -16,6 +17,7 @@ from booking_service.use_cases.replicas import (
 )
 
 __all__ = [
+    "apply_erasure",
     "apply_organization_event",
     "apply_people_event",
     "book_session",

@@ -10,13 +10,14 @@ from typing import Any, Final
 from booking_service import access, domain, storage
 from booking_service.clients import Neighbours
 from booking_service.domain import Action, Session
-from booking_service.errors import StaleVersion
+from booking_service.errors import ErasedPerson, StaleVersion
 from booking_service.events import session_event
 from booking_service.schemas import session_view
 from booking_service.use_cases.overlaps import record_overlap
 from booking_service.use_cases.reading import find_session
 from chassis.context import Actor, Operation
 from chassis.database import Database, UnitOfWork
+from chassis.erasing import is_any_erased
 
 EVENTS: Final[Mapping[Action, str]] = {
     "confirm": "session_booked",
@@ -47,6 +48,8 @@ def change_status(
         session = _locked(uow, actor, session_id)
         capacity = access.acting_capacity(actor, session, action)
         pair.require()
+        if arguments["reason"]:
+            _require_nobody_erased(uow, session)
         changed = domain.act(session, action, capacity, arguments["reason"], datetime.now(UTC))
         storage.update_session(uow, changed)
         return _published(uow, EVENTS[action], changed, operation)
@@ -74,6 +77,7 @@ def reschedule_session(
         # The schedules first, then the row: the order of everybody who holds both.
         facts = storage.lock_pair_and_read_facts(uow, *people)
         session = _locked(uow, actor, session_id)
+        _require_nobody_erased(uow, session)
         _require_version(session, arguments["if_version"])
         allow_overlap = arguments["allow_overlap"]
         if allow_overlap:
@@ -106,6 +110,11 @@ def _decide_for(
 def _locked(uow: UnitOfWork, actor: Actor, session_id: uuid.UUID) -> Session:
     session = storage.read_session(uow, session_id, for_update=True)
     return access.require_visible(actor, session)
+
+
+def _require_nobody_erased(uow: UnitOfWork, session: Session) -> None:
+    if is_any_erased(uow, (session.instructor_id, session.student_id)):
+        raise ErasedPerson
 
 
 def _require_version(session: Session, if_version: int | None) -> None:

@@ -82,13 +82,16 @@ def test_a_sessions_event_is_what_the_file_says(name: str, session: Session) -> 
     assert schema().dump(load(schema, data)) == data
 
 
-@pytest.mark.parametrize("name", ["user_created", "user_updated", "user_archived", "user_restored"])
+@pytest.mark.parametrize(
+    "name", ["user_created", "user_updated", "user_archived", "user_restored", "user_erased"]
+)
 def test_people_are_understood(name: str) -> None:
     data = theirs("identity", name)
     people = load(events.PeopleChanged, data)["users"]
     assert [str(person["id"]) for person in people] == [user["id"] for user in data["users"]]
     assert all(person["roles"] and person["version"] for person in people)
-    assert all((p["status"] == "archived") is (name == "user_archived") for p in people)
+    is_gone = name in {"user_archived", "user_erased"}
+    assert all((p["status"] == "archived") is is_gone for p in people)
 
 
 @pytest.mark.parametrize("name", ["organization_created", "organization_updated"])
@@ -116,6 +119,7 @@ def test_names_that_others_rely_on() -> None:
         "booking.on_identity_user_updated",
         "booking.on_identity_user_archived",
         "booking.on_identity_user_restored",
+        "booking.on_identity_user_erased",
         "booking.on_identity_organization_created",
         "booking.on_identity_organization_updated",
         "booking.on_assignment_assignment_ended",
