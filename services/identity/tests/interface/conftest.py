@@ -12,14 +12,22 @@ import pytest
 from chassis.context import Actor
 from chassis.testing import ServiceProcess
 
+from .mailbox import Mailbox
+
 PASSWORD = "correct horse battery"  # nosec B105 # made up for a test
 # Cheap hashes: what is tested is who may sign in, not how long guessing takes.
 SETTINGS = {"TOKEN_SECRET": "s" * 40, "ARGON2_MEMORY_KIB": "64", "ARGON2_PASSES": "1"}
 
 
 @pytest.fixture(scope="session")
-def service() -> Iterator[ServiceProcess]:
-    with ServiceProcess("identity_service", settings=SETTINGS) as process:
+def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Mailbox:
+    return Mailbox(tmp_path_factory.mktemp("mail"))
+
+
+@pytest.fixture(scope="session")
+def service(mailbox: Mailbox) -> Iterator[ServiceProcess]:
+    settings = {**SETTINGS, "MAIL_FOLDER": str(mailbox.folder)}
+    with ServiceProcess("identity_service", settings=settings) as process:
         yield process
 
 
