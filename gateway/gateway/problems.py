@@ -33,6 +33,8 @@ STATUS_OF_CODE = {
     "identity.bad_token": 401,  # nosec B105 # an error code
     "identity.bad_credentials": 401,
     "identity.bad_refresh_token": 401,  # nosec B105 # an error code
+    # Not for good: the same attempt may be right in a moment.
+    "identity.too_many_attempts": 429,
     # What If-Match asked for.
     "identity.stale_version": 412,
     "booking.stale_version": 412,
@@ -126,7 +128,14 @@ def from_service(error: ServiceError) -> Response:
     status = status_of(error)
     errors = [{"pointer": unwrapped(e.pointer), "detail": e.detail} for e in error.errors]
     detail = INTERNAL if status == 500 else error.detail
-    return problem(status, error.code, detail, errors=errors, data=error.data)
+    headers = retry_after(error) if status in {429, 503} else None
+    return problem(status, error.code, detail, errors=errors, data=error.data, headers=headers)
+
+
+def retry_after(error: ServiceError) -> dict[str, str]:
+    """The seconds that a service wants its caller to wait, if it says so."""
+    seconds = error.data.get("retry_after")
+    return {"Retry-After": str(seconds)} if isinstance(seconds, int) and seconds > 0 else {}
 
 
 def unwrapped(pointer: str) -> str:

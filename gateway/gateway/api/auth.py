@@ -13,7 +13,7 @@ from gateway.declarations import Answer
 from gateway.parts import parts
 from gateway.reading import JsonBody
 from gateway.routes import Routes
-from gateway.schemas.people import Login, Refresh, SignedIn, SignUp
+from gateway.schemas.people import Forgotten, Link, Login, Nothing, Refresh, SignedIn, SignUp
 
 routes = Routes("auth", "Sign-up and sign-in")
 
@@ -57,6 +57,49 @@ def refresh(body: dict[str, Any]) -> Response:
     Each is good once. One that is used again was probably stolen: all that came from it are refused then.
     """
     return answers.json(rpc.change("identity", "refresh", **body))
+
+
+@routes.post(
+    "/auth/accept-invitation",
+    who=access.ANYONE,
+    body=JsonBody(Link),
+    answers={200: Answer(SignedIn, "The password is set, and the person signed in.")},
+)
+def accept_invitation(body: dict[str, Any]) -> Response:
+    """Choose the first password, by an invitation's link.
+
+    422 `identity.bad_link` when the link is unknown, used, expired, or ended by a newer one.
+    """
+    return answers.json(rpc.change("identity", "accept_invitation", **body))
+
+
+@routes.post(
+    "/auth/forgot-password",
+    who=access.ANYONE,
+    body=JsonBody(Forgotten),
+    answers={
+        202: Answer(Nothing, "If there is such a person with an e-mail address, a link is mailed.")
+    },
+)
+def forgot_password(body: dict[str, Any]) -> Response:
+    """Ask for a link to choose a new password; the answer does not tell whether there is such a person."""
+    rpc.change("identity", "forgot_password", **body)
+    return answers.json({}, 202)
+
+
+@routes.post(
+    "/auth/reset-password",
+    who=access.ANYONE,
+    body=JsonBody(Link),
+    answers={204: Answer(description="The password is set, and all the person's logins ended.")},
+)
+def reset_password(body: dict[str, Any]) -> Response:
+    """Choose a new password, by a mailed link.
+
+    422 `identity.bad_link` when the link is unknown, used, expired, or ended by a newer one.
+    """
+    rpc.change("identity", "reset_password", **body)
+    return answers.empty()
 
 
 @routes.post("/auth/logout", who=access.SIGNED_IN, answers={204: Answer(description="Signed out.")})

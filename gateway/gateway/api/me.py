@@ -8,9 +8,9 @@ from werkzeug.wrappers import Response
 
 from chassis.context import current_actor
 from chassis.errors import FieldError, Forbidden, Invalid
-from chassis.fields import load
 from gateway import access, auth, etag, refreshing, rpc
 from gateway.declarations import Answer
+from gateway.parts import parts
 from gateway.reading import JsonBody
 from gateway.routes import Routes
 from gateway.schemas.people import OwnChanges, User
@@ -34,23 +34,20 @@ def get_me() -> Response:
     answers={200: Answer(User, "The person as changed.")},
 )
 def change_me(body: dict[str, Any]) -> Response:
-    """Change one's own time zone or password.
+    """Change one's own time zone or password, or both.
 
-    A new password needs the `current_password`.
+    A new password needs the `current_password`, and ends all other logins.
     """
-    # Two services' calls can be behind this: all that can be wrong is found before the first.
-    load(OwnChanges, body)
     refuse_half_a_password(body)
-    if "password" in body:
-        etag.require(own_user())
-        change_password(body["current_password"], body["password"])
     changes = {key: body[key] for key in ("time_zone",) if key in body}
-    if not changes:
-        return etag.answer(own_user())
-    condition = {} if "password" in body else etag.if_version()
-    user_id = str(current_actor().user_id)
-    user = rpc.change("identity", "update_user", user_id=user_id, changes=changes, **condition)
-    refreshing.people(user_id)
+    condition = etag.if_version()
+    if "password" in body:
+        user = change_password(body, changes=changes, **condition)
+    else:
+        user_id = str(current_actor().user_id)
+        user = rpc.change("identity", "update_user", user_id=user_id, changes=changes, **condition)
+    if changes:
+        refreshing.people(user["id"])
     return etag.answer(user)
 
 
@@ -67,17 +64,17 @@ def refuse_half_a_password(body: dict[str, Any]) -> None:
         raise Invalid.field(f"/{missing}", "Give both the new and the current password.")
 
 
-def change_password(current: str, new: str) -> None:
-    """Changes it. A wrong current password is a wrong field here, not a wrong sign-in."""
+def change_password(body: dict[str, Any], **arguments: Any) -> dict[str, Any]:
+    """Changes it, with all else. A wrong current password is a wrong field here, not a wrong sign-in."""
     try:
-        rpc.change(
+        user: dict[str, Any] = rpc.change(
             "identity",
             "change_password",
-            step="password",
-            current_password=current,
-            password=new,
+            current_password=body["current_password"],
+            password=body["password"],
             # This login goes on; all others end.
             access_token=auth.bearer_token(),
+            **arguments,
         )
     except Forbidden as error:
         if error.code != "identity.bad_credentials":
@@ -86,3 +83,5 @@ def change_password(current: str, new: str) -> None:
         raise Invalid(
             "identity.wrong_password", "The password was not changed.", errors=[wrong]
         ) from error
+    parts().tokens.forget_user(current_actor().user_id)
+    return user

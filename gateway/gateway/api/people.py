@@ -12,7 +12,16 @@ from gateway.declarations import Answer
 from gateway.parts import parts
 from gateway.reading import JsonBody
 from gateway.routes import Routes
-from gateway.schemas.people import CreatedUser, NewUser, User, UserChanges, UserPage, UserQuery
+from gateway.schemas.people import (
+    CreatedUser,
+    Invitations,
+    Invited,
+    NewUser,
+    User,
+    UserChanges,
+    UserPage,
+    UserQuery,
+)
 from gateway.waiting import Pair
 
 routes = Routes("people", "Administrators, instructors and students")
@@ -30,6 +39,8 @@ def create_user(body: dict[str, Any]) -> Response:
 
     Waits up to 2 seconds for the assignments to become active.
     """
+    if is_to_be_invited(body):
+        body.setdefault("send_invitation", True)
     created = rpc.change("identity", "create_user", **body)
     user = created["user"]
     headers = {"ETag": etag.tag_of(user)}
@@ -38,6 +49,11 @@ def create_user(body: dict[str, Any]) -> Response:
         user = {**user, "assignments": settled(created["assignments"], wait)}
         headers |= settling.applied(wait)
     return answers.json(user, 201, headers)
+
+
+def is_to_be_invited(body: dict[str, Any]) -> bool:
+    """Whether a new person has an address and no password: whoever has one can sign in already."""
+    return bool(body.get("email")) and body.get("password") is None
 
 
 def settled(made: list[dict[str, Any]], wait: int | None) -> list[dict[str, Any]]:
@@ -112,6 +128,30 @@ def archive_user(user_id: str) -> Response:
 def restore_user(user_id: str) -> Response:
     """Restore an archived person."""
     return changed("restore_user", user_id)
+
+
+@routes.post(
+    "/users/<uuid:user_id>/invite",
+    who=access.PEOPLE_ADMINS,
+    answers={200: Answer(User, "The person, to whom an invitation is mailed.", has_tag=True)},
+)
+def invite_user(user_id: str) -> Response:
+    """Mail a person an invitation, which ends an earlier one.
+
+    409 for somebody who is active or archived, or has no e-mail address.
+    """
+    return etag.answer(rpc.change("identity", "invite_user", user_id=user_id))
+
+
+@routes.post(
+    "/users/invitations",
+    who=access.PEOPLE_ADMINS,
+    body=JsonBody(Invitations),
+    answers={202: Answer(Invited, "The invitations are on their way.")},
+)
+def invite_users(body: dict[str, Any]) -> Response:
+    """Mail the invitations that were held back: those of some people, or all of them."""
+    return answers.json(rpc.change("identity", "invite_users", **body), 202)
 
 
 def changed(method: str, user_id: str) -> Response:

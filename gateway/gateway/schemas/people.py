@@ -8,7 +8,10 @@ from chassis.fields import StrictBoolean, StrictInteger, StrictSchema, Text
 from gateway.pages import PageQuery
 from gateway.schemas.fields import ROLES, Shape, identifier, moment, roles, word, zone
 
-PASSWORD = {"description": "At least 8 characters.", "format": "password"}
+PASSWORD = {
+    "description": "8 to 128 characters, not one of the common passwords.",
+    "format": "password",
+}
 
 
 class User(Shape):
@@ -97,8 +100,29 @@ class NewUser(Name):
     )
     send_invitation = StrictBoolean(
         metadata={
-            "description": "Accepted, but nothing is mailed yet: who has no password stays `invited`."
+            "description": "Whether to mail an invitation at once; without it, to whoever has an `email` and no "
+            "`password`. `false` holds it back, for POST /users/{id}/invite or /users/invitations."
         }
+    )
+
+
+class Invitations(StrictSchema):
+    """Whom to invite."""
+
+    user_ids = fields.List(
+        identifier(),
+        validate=validate.Length(max=1000),
+        metadata={"description": "Without it all whose invitation was held back."},
+    )
+
+
+class Invited(Shape):
+    """How many invitations go out."""
+
+    invited = StrictInteger(required=True)
+    more = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether there are more than one call can take: call again."},
     )
 
 
@@ -198,3 +222,27 @@ class Refresh(StrictSchema):
     """A refresh token, good for one use."""
 
     refresh_token = Text(required=True, min=1, max=200)
+
+
+class Link(StrictSchema):
+    """What a mailed link holds, and the password chosen there."""
+
+    token = Text(required=True, min=1, max=200)
+    password = Text(required=True, min=8, max=128, strip=False, metadata=PASSWORD)
+
+
+class Forgotten(StrictSchema):
+    """Whose password is forgotten."""
+
+    login = Text(
+        required=True, min=1, max=254, metadata={"description": "E-mail address or username."}
+    )
+    organization = Text(
+        min=1,
+        max=100,
+        metadata={"description": "Its slug; without it all in which the login exists."},
+    )
+
+
+class Nothing(Shape):
+    """Nothing to tell."""

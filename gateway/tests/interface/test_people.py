@@ -219,51 +219,6 @@ def test_the_organization_is_read_and_changed(system: System) -> None:
     assert system.calls("booking", "refresh_organization") == [{}]
 
 
-def test_a_new_password_needs_the_old_one(system: System) -> None:
-    person, token = system.sign_in("student")
-    own = user(str(person.user_id))
-    system.on("identity", "get_user", own)
-    system.on("identity", "change_password", lambda _kwargs, _call: None)
-    body = {"password": "a new secret", "current_password": "the old one"}  # nosec B105 # made up for a test
-    assert system.request("PATCH", "/api/v1/me", token, json=body).json() == own
-    assert system.calls("identity", "change_password") == [{**body, "access_token": token}]
-    for half, value in body.items():
-        other = {"password", "current_password"} - {half}
-        answer = system.request("PATCH", "/api/v1/me", token, json={half: value})
-        assert pointers(is_problem(answer, 422)) == [f"/{other.pop()}"]
-
-
-def test_a_wrong_current_password_changes_nothing_and_ends_no_login(system: System) -> None:
-    _, token = system.sign_in("student")
-    system.on("identity", "get_user", user())
-    system.on("identity", "change_password", Forbidden("identity.bad_credentials", "No."))
-    body = {
-        "password": "a new secret",  # nosec B105 # made up for a test
-        "current_password": "wrong",  # nosec B105 # made up for a test
-        "time_zone": "Europe/Berlin",
-    }
-    problem = is_problem(system.request("PATCH", "/api/v1/me", token, json=body), 422)
-    assert pointers(problem) == ["/current_password"]
-    assert system.calls("identity", "update_user") == []
-
-
-def test_a_wrong_time_zone_is_found_before_the_password_is_changed(system: System) -> None:
-    _, token = system.sign_in("student")
-    body = {"password": "a new secret", "current_password": "old", "time_zone": "Mars/Olympus"}  # nosec B105 # made up for a test
-    answer = system.request("PATCH", "/api/v1/me", token, json=body)
-    assert pointers(is_problem(answer, 422)) == ["/time_zone"]
-    assert system.calls("identity", "change_password") == []
-
-
-def test_a_stale_tag_stops_a_change_of_the_password(system: System) -> None:
-    _, token = system.sign_in("student")
-    system.on("identity", "get_user", user())
-    body = {"password": "a new secret", "current_password": "old"}  # nosec B105 # made up for a test
-    headers = {"If-Match": '"2"'}
-    is_problem(system.request("PATCH", "/api/v1/me", token, json=body, headers=headers), 412)
-    assert system.calls("identity", "change_password") == []
-
-
 def test_ones_own_time_zone_is_changed(system: System) -> None:
     person, token = system.sign_in("student")
     system.on("identity", "update_user", user(str(person.user_id)))

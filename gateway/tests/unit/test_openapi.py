@@ -18,6 +18,9 @@ POST /organizations
 POST /auth/login
 POST /auth/refresh
 POST /auth/logout
+POST /auth/accept-invitation
+POST /auth/forgot-password
+POST /auth/reset-password
 GET /me
 PATCH /me
 GET /organization
@@ -28,6 +31,8 @@ GET /users/{}
 PATCH /users/{}
 POST /users/{}/archive
 POST /users/{}/restore
+POST /users/{}/invite
+POST /users/invitations
 GET /students/{}/instructors
 GET /instructors/{}/students
 PUT /students/{}/instructors/{}

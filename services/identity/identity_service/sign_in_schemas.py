@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from chassis.fields import StrictSchema, Text
+from marshmallow import fields
+
+from chassis.fields import StrictSchema, Text, Zone
 from identity_service import schemas
 from identity_service.domain import people
 
@@ -39,12 +41,20 @@ class AccessTokenSchema(StrictSchema):
     access_token = Text(min=1, max=200, required=True)
 
 
+class OwnChangesSchema(StrictSchema):
+    """What people may change of themselves together with their password."""
+
+    time_zone = Zone()
+
+
 class ChangePasswordSchema(StrictSchema):
     """Arguments of `change_password`. The login of `access_token`, if it is given, goes on."""
 
     current_password = given_password(required=True)
     password = schemas.password(required=True)
     access_token = Text(min=1, max=200, load_default=None, allow_none=True)
+    changes = fields.Nested(OwnChangesSchema, load_default=dict)
+    if_version = schemas.version()
 
 
 class LinkSchema(StrictSchema):

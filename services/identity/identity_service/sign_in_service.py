@@ -140,10 +140,10 @@ class SignInService(AuditService):
         return sign_in.verify_token(self.database, token)
 
     @rpc
-    def change_password(self, **payload: Any) -> None:
-        """Sets the actor's own password."""
+    def change_password(self, **payload: Any) -> dict[str, Any]:
+        """Sets the actor's own password, and changes what else is to be changed with it."""
         arguments = load(sign_in_schemas.ChangePasswordSchema, payload)
-        own_password.change_password(
+        user = own_password.change_password(
             self.database,
             self.passwords,
             self.throttle,
@@ -152,3 +152,4 @@ class SignInService(AuditService):
             self.sealed_operation(),
         )
         self.mail.wake()
+        return user

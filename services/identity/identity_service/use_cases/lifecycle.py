@@ -34,13 +34,18 @@ def update_user(
             return dict(done)
         row = lock_with_owners(uow, actor, user_id, changes)
         require_not_erased(row)
-        if if_version not in {None, row.version}:
-            raise errors.stale_version(row.version)
+        require_version(row, if_version)
         row = apply_changes(uow, actor, row, real_changes(row, changes))
         result = schemas.user_json(row)
         uow.record(operation, result)
         uow.commit()
     return result
+
+
+def require_version(row: Any, if_version: int | None) -> None:
+    """Nobody changed the person since the caller read this version."""
+    if if_version not in {None, row.version}:
+        raise errors.stale_version(row.version)
 
 
 def lock_with_owners(

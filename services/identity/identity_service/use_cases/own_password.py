@@ -1,4 +1,4 @@
-"""Changing one's own password."""
+"""Changing one's own password, and in the same transaction what else one changes of oneself."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from chassis import audit
 from chassis.context import Actor, Operation
 from chassis.database import Database, UnitOfWork
-from identity_service import errors
+from identity_service import errors, schemas
 from identity_service.domain.passwords import Passwords
 from identity_service.domain.throttle import Throttle
 from identity_service.storage import credentials, links, organizations, people
-from identity_service.use_cases import attempts
+from identity_service.use_cases import attempts, lifecycle
 from identity_service.use_cases.new_passwords import replace_password, require_strong
 
 
@@ -24,7 +24,7 @@ def change_password(
     arguments: dict[str, Any],
     operation: Operation,
 ) -> dict[str, Any]:
-    """Sets the actor's own password and ends their logins, except the one whose access token is given.
+    """Sets the actor's own password, ends their logins but that of the given access token, and answers the user.
 
     The present one can't be guessed faster here than at the sign-in.
     """
@@ -41,16 +41,19 @@ def change_password(
     with database.unit_of_work(actor.organization_id) as uow:
         if (done := uow.replay(operation)) is not None:
             return dict(done)
-        people.lock_user(uow, actor.organization_id, actor.user_id)
+        row = people.lock_user(uow, actor.organization_id, actor.user_id)
+        lifecycle.require_version(row, arguments["if_version"])
         if credentials.find_hash(uow, actor.organization_id, actor.user_id) != stored:
             raise errors.bad_credentials()
         kept = login_in_use(uow, actor, arguments["access_token"])
         replace_password(uow, actor.organization_id, actor.user_id, new, kept_login=kept)
         links.add_notice(uow, actor.organization_id, actor.user_id)
         audit.record(uow, "password.changed", targets=[actor.user_id])
-        uow.record(operation, {})
+        changed = lifecycle.real_changes(row, arguments["changes"])
+        result = schemas.user_json(lifecycle.apply_changes(uow, actor, row, changed))
+        uow.record(operation, result)
         uow.commit()
-    return {}
+    return result
 
 
 def require_own_strong(uow: UnitOfWork, actor: Actor, password: str) -> None:
