@@ -24,9 +24,9 @@ class Rule:
 
 
 RULES = (
-    Rule("address", "3000/10 seconds"),
-    Rule("account", "1000/10 seconds"),
-    Rule("organization", "3000/10 seconds"),
+    Rule("address", "6000/10 seconds"),
+    Rule("account", "3000/10 seconds"),
+    Rule("organization", "6000/10 seconds"),
     Rule("sign-up", "300/10 minutes"),
     Rule("sign-in", "600/1 minute"),
     Rule("forgot-password", "120/10 minutes"),
