@@ -9,6 +9,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
 
+from chassis.audit import AUDIT_RECORDED
 from chassis.events import Contract, Published, Subscription
 from chassis.fields import Moment, StrictSchema, load, rfc3339
 from messaging_service.domain import Fact, Pair
@@ -46,6 +47,7 @@ CONTRACT = Contract(
     publishes=(
         Published("message_sent", MessageSent, "A message was sent; its body is read by RPC."),
         Published("conversation_read", ConversationRead, "Somebody read up to a message."),
+        AUDIT_RECORDED,
     ),
     subscribes=(
         Subscription("assignment", "assignment_created"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from chassis import audit
 from chassis.context import Actor, Operation
 from chassis.database import Database, UnitOfWork
 from chassis.erasing import erase, is_any_erased
@@ -158,15 +159,33 @@ def _conversation_cursor(cursor: str | None) -> tuple[datetime, uuid.UUID] | Non
 
 def _record_last_messages(uow: UnitOfWork, actor: Actor, rows: Sequence[Any]) -> None:
     """A list shows the last message of each: for those of other people that is a reading, too."""
-    shown = {
-        row.id: row.last_sequence
+    others = {
+        row.id: row
         for row in rows
-        if row.message_id is not None
-        and not Pair(row.instructor_id, row.student_id).includes(actor.user_id)
+        if row.message_id is not None and not _pair(row).includes(actor.user_id)
     }
-    if shown:
-        messages.record_last_messages_shown(uow, actor.user_id, shown)
+    if others:
+        shown = {conversation_id: row.last_sequence for conversation_id, row in others.items()}
+        new = messages.record_last_messages_shown(uow, actor.user_id, shown)
+        _tell_audit(uow, "last_message", {key: _pair(others[key]) for key in others if key in new})
         uow.commit()
+
+
+def _pair(row: Any) -> Pair:
+    return Pair(row.instructor_id, row.student_id)
+
+
+def _tell_audit(uow: UnitOfWork, shown: str, read: Mapping[uuid.UUID, Pair]) -> None:
+    """Puts on record whose conversations an overseer read, and how much of them was shown."""
+    if not read:
+        return
+    people = [person for pair in read.values() for person in (pair.instructor_id, pair.student_id)]
+    audit.record(
+        uow,
+        "conversation.read_by_admin",
+        targets=[*read, *dict.fromkeys(people)],
+        details={"shown": shown},
+    )
 
 
 def list_messages(
@@ -178,9 +197,10 @@ def list_messages(
     is_overseeing = access.admit_reader(actor, pair)
     with database.unit_of_work(actor.organization_id) as uow:
         rows = messages.newest(uow, conversation_id, before=before, limit=limit + 1)
-        if is_overseeing:
+        if is_overseeing and pair is not None:
             up_to = rows[0].sequence if rows else 0
             messages.record_reading(uow, actor.user_id, conversation_id, up_to)
+            _tell_audit(uow, "messages", {conversation_id: pair})
             uow.commit()
     return page(rows, limit, schemas.listed_message, lambda row: (row.sequence,))
 

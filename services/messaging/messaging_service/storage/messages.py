@@ -86,16 +86,20 @@ _reading = sa.select(
     _seen.c.sequence,
 )
 RECORD_READING = conversation_readings.insert().from_select(_READING, _reading)
-RECORD_NEW_READING = conversation_readings.insert().from_select(
-    _READING,
-    _reading.where(
-        ~sa.exists().where(
-            r.organization_id == THE_ORGANIZATION,
-            r.conversation_id == _seen.c.conversation_id,
-            r.reader_id == USER,
-            r.up_to_sequence >= _seen.c.sequence,
-        )
-    ),
+RECORD_NEW_READING = (
+    conversation_readings.insert()
+    .from_select(
+        _READING,
+        _reading.where(
+            ~sa.exists().where(
+                r.organization_id == THE_ORGANIZATION,
+                r.conversation_id == _seen.c.conversation_id,
+                r.reader_id == USER,
+                r.up_to_sequence >= _seen.c.sequence,
+            )
+        ),
+    )
+    .returning(r.conversation_id)
 )
 
 
@@ -160,34 +164,31 @@ def record_reading(
     uow: UnitOfWork, reader_id: uuid.UUID, conversation_id: uuid.UUID, up_to_sequence: int
 ) -> None:
     """Records that an overseer read messages; each time anew."""
-    _record(uow, RECORD_READING, reader_id, "messages", {conversation_id: up_to_sequence})
+    parameters = _reading_of(uow, reader_id, "messages", {conversation_id: up_to_sequence})
+    uow.execute(RECORD_READING, parameters)
 
 
 def record_last_messages_shown(
     uow: UnitOfWork, reader_id: uuid.UUID, up_to_sequences: dict[uuid.UUID, int]
-) -> None:
-    """Records which last messages an overseer was shown, save those that they are on record to have seen."""
-    if up_to_sequences:
-        _record(uow, RECORD_NEW_READING, reader_id, "last_message", up_to_sequences)
+) -> set[uuid.UUID]:
+    """Records which last messages an overseer was shown, save those that they are on record to have seen.
+
+    Returns the conversations for which that was new.
+    """
+    parameters = _reading_of(uow, reader_id, "last_message", up_to_sequences)
+    return set(uow.execute(RECORD_NEW_READING, parameters).scalars())
 
 
-def _record(
-    uow: UnitOfWork,
-    statement: Any,
-    reader_id: uuid.UUID,
-    shown: str,
-    up_to_sequences: dict[uuid.UUID, int],
-) -> None:
-    uow.execute(
-        statement,
-        {
-            "organization": uow.organization_id,
-            "person": reader_id,
-            "what": shown,
-            "conversation_ids": list(up_to_sequences),
-            "sequences": list(up_to_sequences.values()),
-        },
-    )
+def _reading_of(
+    uow: UnitOfWork, reader_id: uuid.UUID, shown: str, up_to_sequences: dict[uuid.UUID, int]
+) -> dict[str, Any]:
+    return {
+        "organization": uow.organization_id,
+        "person": reader_id,
+        "what": shown,
+        "conversation_ids": list(up_to_sequences),
+        "sequences": list(up_to_sequences.values()),
+    }
 
 
 def _keys(uow: UnitOfWork, conversation_id: uuid.UUID) -> dict[str, Any]:

@@ -61,8 +61,9 @@ def test_names_that_others_rely_on():
     assert [event.name for event in events.CONTRACT.publishes] == [
         "message_sent",
         "conversation_read",
+        "audit_recorded",
     ]
-    assert events.CONTRACT.required == frozenset()
+    assert events.CONTRACT.required == {"audit_recorded"}
     assert [events.CONTRACT.queue_name(each) for each in events.CONTRACT.subscribes] == [
         "messaging.on_assignment_assignment_created",
         "messaging.on_assignment_assignment_ended",

@@ -226,6 +226,48 @@ def test_last_messages_that_a_list_shows_an_administrator_are_on_record_once(ser
     assert found == [(1, "last_message"), (2, "last_message")]
 
 
+def audited(service, talk):
+    return [
+        event
+        for event in service.events("audit_recorded")
+        if event.organization_id == talk.instructor.organization_id
+    ]
+
+
+def test_what_an_administrator_reads_is_told_to_the_audit_log(service, talk):
+    talk.send(talk.student, "Hello")
+    admin = talk.anybody("admin")
+    service.call("list_messages", actor=admin, conversation_id=talk.id)
+    [event] = audited(service, talk)
+    assert event.data == {
+        "action": "conversation.read_by_admin",
+        "actor_id": str(admin.user_id),
+        "targets": [talk.id, str(talk.instructor.user_id), str(talk.student.user_id)],
+        "details": {"shown": "messages"},
+    }
+
+
+def test_last_messages_are_told_to_the_audit_log_when_they_are_new_to_the_reader(service, talk):
+    admin = talk.anybody("owner")
+    listed(service, admin)
+    assert audited(service, talk) == []
+    talk.send(talk.student, "Hello")
+    for _ in range(2):
+        listed(service, admin)
+        service.call("get_conversation", actor=admin, conversation_id=talk.id)
+    [event] = audited(service, talk)
+    assert event.data["details"] == {"shown": "last_message"}
+    assert event.data["targets"][0] == talk.id
+
+
+def test_the_pair_itself_reads_without_telling_the_audit_log(service, talk):
+    talk.send(talk.student, "Hello")
+    for reader in (talk.instructor, talk.student):
+        listed(service, reader)
+        service.call("list_messages", actor=reader, conversation_id=talk.id)
+    assert audited(service, talk) == []
+
+
 def test_nobody_reads_unseen_when_the_record_cannot_be_written(service, talk):
     talk.send(talk.student, "One")
     service.sql("ALTER TABLE conversation_readings ADD CONSTRAINT full_ CHECK (false) NOT VALID")
