@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from chassis import unseen
 from chassis.database import UnitOfWork, constraint_of
 from identity_service import errors
 from identity_service.domain.people import username_key
@@ -37,7 +38,8 @@ IN_ORGANIZATION = users.c.organization_id == sa.bindparam("organization_id")
 FIND = sa.select(*COLUMNS).where(IN_ORGANIZATION, users.c.id == sa.bindparam("user_id"))
 LOCK = FIND.with_for_update()
 FIND_MANY = sa.select(*COLUMNS).where(
-    IN_ORGANIZATION, users.c.id == sa.any_(sa.bindparam("user_ids", type_=sa.ARRAY(sa.Uuid)))
+    users.c.organization_id == unseen.organization(),
+    users.c.id == sa.any_(sa.bindparam("user_ids", type_=sa.ARRAY(sa.Uuid))),
 )
 # Shared locks: those who were found active stay so until the transaction that relies on it ends.
 FIND_MANY_AND_HOLD = FIND_MANY.order_by(users.c.id).with_for_update(read=True)

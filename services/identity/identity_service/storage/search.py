@@ -24,6 +24,7 @@ from typing import Any, Final
 import orjson
 
 from chassis.database import UnitOfWork
+from chassis.prepared import Prepared
 from identity_service.domain import spelling
 from identity_service.storage import search_statements as statements
 
@@ -44,7 +45,7 @@ class Wanted:
     place: tuple[int, str, str] = FIRST_PLACE
 
     def parameters(self, organization_id: uuid.UUID) -> dict[str, Any]:
-        """For psycopg2."""
+        """For the statements."""
         return {
             "organization_id": str(organization_id),
             "q": self.q,
@@ -130,7 +131,9 @@ def meanings(uow: UnitOfWork, words: Sequence[str]) -> dict[str, list[str]]:
     return {word: spelling.meanings(folded, found) for (word, folded), found in near.items()}
 
 
-def alike(uow: UnitOfWork, statement: str, wanted: Wanted, own: dict[str, Any]) -> Sequence[Any]:
+def alike(
+    uow: UnitOfWork, statement: Prepared, wanted: Wanted, own: dict[str, Any]
+) -> Sequence[Any]:
     """The people whom `people_like` finds."""
     parameters = {**wanted.parameters(uow.organization_id), "most": MOST_LIKE, **own}
     parameters["patterns"] = orjson.dumps(parameters["patterns"]).decode()
@@ -142,8 +145,8 @@ def among(uow: UnitOfWork, wanted: Wanted, ids: Sequence[uuid.UUID]) -> Sequence
     parameters = {
         **wanted.parameters(uow.organization_id),
         "ids": [str(one) for one in ids],
-        "words": " ".join(words_of(wanted.q)),
-        "patterns": patterns_of(wanted.q) or ["-"],
+        "typed": " ".join(words_of(wanted.q)),
+        "beginnings": patterns_of(wanted.q) or ["-"],
     }
     return run(uow, statements.AMONG if wanted.q else statements.LIST_AMONG, parameters)
 
@@ -163,6 +166,6 @@ def escaped(word: str) -> str:
     return re.sub(r"([\\%_])", r"\\\1", word)
 
 
-def run(uow: UnitOfWork, statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
+def run(uow: UnitOfWork, statement: Prepared, parameters: dict[str, Any]) -> Sequence[Any]:
     """Rows of one statement."""
-    return uow.connection.exec_driver_sql(statement, parameters).all()
+    return uow.run(statement, parameters).all()

@@ -9,10 +9,13 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from chassis import unseen
 from chassis.database import UnitOfWork
 from identity_service.domain.people import username_key
 from identity_service.storage.people import COLUMNS
 from identity_service.storage.tables import users
+
+THE_ORGANIZATION = unseen.organization()
 
 WRITTEN = (
     "id uuid, roles text[], first_name text, last_name text, email text, username text, username_key text, "
@@ -35,29 +38,39 @@ UPDATE = f"""
            username = given.username, username_key = given.username_key, external_id = given.external_id,
            phone = given.phone, time_zone = given.time_zone, version = users.version + 1, updated_at = now()
       FROM jsonb_to_recordset(%(people)s) AS given ({WRITTEN})
-     WHERE users.organization_id = %(organization_id)s AND users.id = given.id
+     WHERE users.organization_id = {unseen.ORGANIZATION} AND users.id = given.id
     RETURNING users.id, users.roles, users.status, users.time_zone, users.version
 """  # noqa: S608 - constants only # nosec B608
 
 
-def named(column: sa.Column[Any], parameter: str) -> sa.Select[Any]:
-    """The ids of those whom one kind of name names; an index each, rather than one scan for either."""
-    wanted = sa.bindparam(parameter, type_=sa.ARRAY(sa.Text))
-    in_organization = users.c.organization_id == sa.bindparam("organization_id")
-    return sa.select(users.c.id).where(in_organization, column == sa.any_(wanted))
+def named(column: str, parameter: str) -> sa.Select[Any]:
+    """The ids of those whom one kind of name names, looked up name by name: see chassis.unseen."""
+    wanted = (
+        sa.func.unnest(sa.bindparam(parameter, type_=sa.ARRAY(sa.Text)))
+        .table_valued(sa.column("name", sa.Text))
+        .render_derived(f"wanted_{parameter}")
+    )
+    own = users.alias(f"own_{parameter}")
+    found = (
+        sa.select(own.c.id)
+        .where(own.c.organization_id == THE_ORGANIZATION, own.c[column] == wanted.c.name)
+        .correlate(wanted)
+        .limit(1)
+        .lateral(f"found_{parameter}")
+    )
+    return sa.select(found.c.id).select_from(wanted.join(found, sa.true()))
 
 
+NAMED = sa.union(
+    named("email", "email"),
+    named("username_key", "username"),
+    named("external_id", "external_id"),
+)
 FIND_NAMED = (
     sa.select(*COLUMNS)
     .where(
-        users.c.organization_id == sa.bindparam("organization_id"),
-        users.c.id.in_(
-            sa.union(
-                named(users.c.email, "email"),
-                named(users.c.username_key, "username"),
-                named(users.c.external_id, "external_id"),
-            )
-        ),
+        users.c.organization_id == THE_ORGANIZATION,
+        users.c.id == sa.any_(sa.func.array(NAMED.scalar_subquery())),
     )
     .order_by(users.c.id)
 )
