@@ -28,9 +28,10 @@ class Identity:
         people: Sequence[Mapping[str, Any]],
         *,
         dry_run: bool,
+        send_invitations: bool = False,
         operation_id: uuid.UUID | None = None,
     ) -> list[dict[str, Any]]:
-        """What becomes of up to 500 people, in order; with `dry_run`, what would."""
+        """What becomes of up to 500 people, in order; with `dry_run`, what would. Who was not invited yet may be."""
         if not people:
             return []
         answer = patiently(
@@ -40,6 +41,7 @@ class Identity:
             operation_id=operation_id,
             people=list(people),
             dry_run=dry_run,
+            **({"send_invitations": True} if send_invitations else {}),
         )
         results: list[dict[str, Any]] = answer["results"]
         return results
@@ -51,6 +53,16 @@ class Identity:
             answer = patiently(self._neighbours, "identity", "resolve_people", logins=part)
             found.update({item["login"]: item["user"] for item in answer["items"] if item["user"]})
         return found
+
+    def former_names(self, user_id: uuid.UUID) -> dict[str, str]:
+        """What an erased person was called; empty once that was forgotten."""
+        answer = patiently(self._neighbours, "identity", "former_names", user_id=str(user_id))
+        names: dict[str, str] = answer["names"]
+        return names
+
+    def forget_former_names(self, user_id: uuid.UUID) -> None:
+        """Says that they are needed no more."""
+        patiently(self._neighbours, "identity", "forget_former_names", user_id=str(user_id))
 
 
 class Assignment:

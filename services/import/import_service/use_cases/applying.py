@@ -20,7 +20,10 @@ def apply_people(turn: Turn) -> Any | None:
     with turn.database.unit_of_work(turn.organization_id) as uow:
         rows = storage.rows.planned(uow, span)
     results = turn.identity.upsert(
-        [row.person for row in rows], dry_run=False, operation_id=turn.operation_id()
+        [row.person for row in rows],
+        dry_run=False,
+        send_invitations=turn.upload.send_invitations,
+        operation_id=turn.operation_id(),
     )
     outcomes = [found_of(turn, row, result) for row, result in zip(rows, results, strict=True)]
     return settle(turn, partial(store_people, turn, span, outcomes))

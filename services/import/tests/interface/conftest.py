@@ -48,6 +48,7 @@ class People:
         self.by_organization: dict[uuid.UUID, dict[str, Person]] = {}
         self.index: dict[tuple[uuid.UUID, str, str], str] = {}
         self.applied_upserts = 0
+        self.invited_to: list[uuid.UUID] = []
 
     def handlers(self) -> dict[str, Any]:
         return {"upsert_users": self.upsert_users, "resolve_people": self.resolve_people}
@@ -82,12 +83,15 @@ class People:
     def upsert_users(self, kwargs: dict[str, Any], call: CallContext) -> Any:
         assert call.actor is not None
         organization_id = call.actor.organization_id
-        assert set(kwargs) == {"people", "dry_run"}
+        assert set(kwargs) - {"send_invitations"} == {"people", "dry_run"}
         assert len(kwargs["people"]) <= 500
         if kwargs["dry_run"]:
+            assert "send_invitations" not in kwargs
             with self.operations.lock:
                 return {"results": [self.outcome(organization_id, p) for p in kwargs["people"]]}
         assert call.operation is not None, "a change needs an operation id"
+        if kwargs.get("send_invitations"):
+            self.invited_to.append(organization_id)
         return self.operations.once(call, lambda: self.apply(organization_id, kwargs["people"]))
 
     def apply(self, organization_id: uuid.UUID, people: list[Person]) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 HEADER = "role,first_name,last_name,email,username,instructors,students\n"
 
 
@@ -40,6 +42,17 @@ def test_a_file_of_new_people_and_pairs_is_planned_and_then_applied(organization
     names = [e.name for e in organization.service.events() if e.subject == planned["id"]]
     assert names[-1] == "import_finished"
     assert names.count("import_planned") == names.count("import_finished") == 1
+
+
+@pytest.mark.parametrize("send_invitations", [True, False])
+def test_invitations_are_sent_with_what_is_applied_if_the_upload_says_so(
+    organization: Any, people: Any, send_invitations: bool
+) -> None:
+    file = HEADER + "student,Sam,S,sam@x.org,,,\n"
+    organization.plan(file, send_invitations=send_invitations)
+    assert organization.id not in people.invited_to
+    organization.finish(file, send_invitations=send_invitations)
+    assert (organization.id in people.invited_to) == send_invitations
 
 
 def test_the_template_imports_without_error(organization: Any) -> None:
