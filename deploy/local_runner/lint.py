@@ -87,8 +87,8 @@ def database_environment(chosen: Sequence[Step]) -> Iterator[dict[str, str]]:
     if not any(step.needs_database for step in chosen):
         yield dict(os.environ)
         return
-    with own_run_dir() as run_dir, servers_for(run_dir) as (_, amqp_url, database_url):
-        yield {**os.environ, "AMQP_URL": amqp_url, "DATABASE_URL": database_url}
+    with own_run_dir() as run_dir, servers_for(run_dir) as (_, broker, database):
+        yield {**os.environ, "AMQP_URL": broker.url, "DATABASE_URL": database.url}
 
 
 def passes(step: Step, environment: dict[str, str]) -> bool:

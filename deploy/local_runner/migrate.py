@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Sequence
 
+from local_runner.broker_accounts import BrokerAccounts
 from local_runner.errors import CannotStart
 from local_runner.places import RunDir
 from local_runner.secret_store import SecretStore
@@ -28,10 +29,13 @@ def main(arguments: Sequence[str]) -> int:
     run_dir.path.mkdir(parents=True, exist_ok=True)
     amqp_url, database_url = addresses(run_dir)
     secrets = SecretStore(run_dir.path / "secrets.json")
-    databases = Databases(database_url, secrets, os.environ.get("DATABASE_PREFIX", ""))
+    prefix = os.environ.get("DATABASE_PREFIX", "")
+    databases = Databases(database_url, secrets, prefix)
+    broker = BrokerAccounts(amqp_url, control(run_dir, amqp_url), secrets, prefix)
     supervisor = Supervisor(run_dir)
     with supervisor.running():
-        supervisor.run_to_end(System(run_dir, databases, amqp_url).preparations(), SECONDS)
+        broker.create()
+        supervisor.run_to_end(System(run_dir, databases, broker).preparations(), SECONDS)
     print("Databases and bus are up to date.")
     return 0
 
@@ -43,6 +47,13 @@ def addresses(run_dir: RunDir) -> tuple[str, str]:
     if values[0] is None or values[1] is None:
         raise CannotStart("set AMQP_URL and DATABASE_URL, or start bin/run first")
     return values[0], values[1]
+
+
+def control(run_dir: RunDir, amqp_url: str) -> tuple[str, ...]:
+    """How to administer the broker: as `RABBITMQCTL` says, else as the running system does if it is its broker."""
+    running = read_env(run_dir)
+    known = running.get("RABBITMQCTL", "") if running.get("AMQP_URL") == amqp_url else ""
+    return tuple(shlex.split(os.environ.get("RABBITMQCTL") or known))
 
 
 def read_env(run_dir: RunDir) -> dict[str, str]:

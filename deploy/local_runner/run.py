@@ -19,6 +19,7 @@ from local_runner.accounts import remove_folder
 from local_runner.actor_keys import ActorKeys
 from local_runner.backing.choice import Backing, choose
 from local_runner.backing.containers import remove_volumes
+from local_runner.broker_accounts import BrokerAccounts
 from local_runner.demo import ORGANIZATION_SLUG, OWNER_LOGIN
 from local_runner.errors import CannotStart, StopRequested
 from local_runner.places import SERVICES, RunDir, write_whole
@@ -132,9 +133,12 @@ def start(supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace) 
     backing = choose(run_dir, secrets, os.environ)
     start_backing(supervisor, backing)
 
-    databases = Databases(backing.database.url, secrets, os.environ.get("DATABASE_PREFIX", ""))
-    system = System(run_dir, databases, backing.broker.url)
+    prefix = os.environ.get("DATABASE_PREFIX", "")
+    databases = Databases(backing.database.url, secrets, prefix)
+    broker = BrokerAccounts(backing.broker.url, backing.broker.control, secrets, prefix)
+    system = System(run_dir, databases, broker)
     say("Preparing databases and bus ...")
+    broker.create()
     supervisor.run_to_end(system.preparations(), START_SECONDS)
     say("Starting services and gateway ...")
     supervisor.start(system.services(options.copies))
@@ -207,6 +211,7 @@ def write_env(
     values = {
         "GATEWAY_URL": url,
         "AMQP_URL": backing.broker.url,
+        "RABBITMQCTL": shlex.join(backing.broker.control),
         "DATABASE_URL": backing.database.url,
         "ACTOR_SIGNING_KEY": str(ActorKeys(secrets).of("gateway")),
         "DEMO_ORGANIZATION": ORGANIZATION_SLUG,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from local_runner.actor_keys import ActorKeys
+from local_runner.broker_accounts import BrokerAccounts
 from local_runner.places import SERVICES, RunDir, package_of
 from local_runner.ports import free_port
 from local_runner.processes import Spec
@@ -25,6 +26,9 @@ DEFAULTS = {
 NOT_INHERITED = {
     "DATABASE_URL",
     "AMQP_URL",
+    "AMQP_ADMIN_URL",
+    "RABBITMQCTL",
+    "RABBITMQ_MANAGEMENT_URL",
     "ADMIN_DATABASE_URL",
     "MIGRATION_DATABASE_URL",
     "TOKEN_SECRET",
@@ -60,19 +64,25 @@ class Databases:
 class System:
     """Makes the specs. Ports are chosen once, so that a restarted process comes back where it was."""
 
-    def __init__(self, run_dir: RunDir, databases: Databases, amqp_url: str) -> None:
+    def __init__(self, run_dir: RunDir, databases: Databases, broker: BrokerAccounts) -> None:
         self._folder = run_dir.path
         self._databases = databases
-        self._amqp_url = amqp_url
+        self._broker = broker
         self._keys = ActorKeys(databases.secrets)
         self.health_urls: dict[str, str] = {}
 
     def preparations(self) -> list[Spec]:
-        """One job per service: database, roles, migrations, bus topology."""
-        return [self._preparation(service) for service in SERVICES]
+        """One job per service: database, roles, migrations, bus topology; and the gateway's part of the bus."""
+        return [*(self._preparation(service) for service in SERVICES), self._gateway_preparation()]
+
+    def _gateway_preparation(self) -> Spec:
+        environment = self._environment(AMQP_URL=self._broker.admin_url)
+        command = (sys.executable, "-m", "chassis", "prepare-bus", "gateway")
+        return Spec("prepare-gateway", command, environment, self._folder)
 
     def _preparation(self, service: str) -> Spec:
         environment = self._environment(
+            AMQP_URL=self._broker.admin_url,
             ADMIN_DATABASE_URL=self._databases.admin_url,
             MIGRATION_DATABASE_URL=self._databases.url(service, "owner"),
             DATABASE_URL=self._databases.url(service, "app"),
@@ -90,6 +100,7 @@ class System:
         port = free_port()
         self.health_urls[name] = f"http://127.0.0.1:{port}"
         environment = self._environment(
+            AMQP_URL=self._broker.url(service),
             DATABASE_URL=self._databases.url(service, "app"),
             HTTP_HOST="127.0.0.1",
             HTTP_PORT=str(port),
@@ -104,6 +115,7 @@ class System:
     def gateway(self, port: int) -> Spec:
         """Gunicorn with threads; it has no database. A SIGQUIT ends it without waiting for its callers."""
         environment = self._environment(
+            AMQP_URL=self._broker.url("gateway"),
             HOST="127.0.0.1",
             PORT=str(port),
             SERVICE_INSTANCE="gateway",
@@ -117,4 +129,4 @@ class System:
     def _environment(self, **own: str) -> dict[str, str]:
         """Settings that the person gave pass through; addresses and secrets go only where they are used."""
         inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-        return {**DEFAULTS, **inherited, "AMQP_URL": self._amqp_url, **own}
+        return {**DEFAULTS, **inherited, **own}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from local_runner.accounts import remove_folder
-from local_runner.backing.server import Server
+from local_runner.backing.server import Broker, Server
 from local_runner.backing.throwaway import throwaway_servers
 from local_runner.errors import StopRequested
 from local_runner.places import ROOT, RunDir
@@ -48,11 +49,12 @@ STOPPED = 130
 
 def main(arguments: Sequence[str]) -> int:
     """Pytest's own exit status."""
-    with own_run_dir() as run_dir, servers_for(run_dir) as (supervisor, amqp_url, database_url):
+    with own_run_dir() as run_dir, servers_for(run_dir) as (supervisor, broker, database):
         environment = {
             **os.environ,
-            "AMQP_URL": amqp_url,
-            "DATABASE_URL": database_url,
+            "AMQP_URL": broker.url,
+            "RABBITMQCTL": shlex.join(broker.control),
+            "DATABASE_URL": database.url,
             MARK: str(run_dir.path),
         }
         environment.pop("RUN_DIR", None)
@@ -87,8 +89,8 @@ def remove_run_dir(run_dir: RunDir) -> None:
 
 
 @contextlib.contextmanager
-def servers_for(run_dir: RunDir) -> Iterator[tuple[Supervisor, str, str]]:
-    """A broker and a database server that run; their addresses."""
+def servers_for(run_dir: RunDir) -> Iterator[tuple[Supervisor, Broker, Server]]:
+    """A broker and a database server that run."""
     secrets = SecretStore(run_dir.path / "secrets.json")
     supervisor = Supervisor(run_dir)
     with (
@@ -96,7 +98,7 @@ def servers_for(run_dir: RunDir) -> Iterator[tuple[Supervisor, str, str]]:
         supervisor.running(),
     ):
         start(supervisor, broker, database)
-        yield supervisor, broker.url, database.url
+        yield supervisor, broker, database
 
 
 def start(supervisor: Supervisor, broker: Server, database: Server) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from chassis.signing import read_signing_key, read_verifying_keys
 from local_runner.places import ROOT, SERVICES
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -57,6 +59,47 @@ def test_only_the_gateway_knows_what_seals_the_portals_cookies(compose: Any) -> 
     assert knowing == {"gateway"}
 
 
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_composed_process_is_a_broker_user_that_its_preparation_makes(
+    process: str, compose: Any
+) -> None:
+    own, prepare = compose[process]["environment"], compose[f"{process}-prepare"]["environment"]
+
+    assert own["AMQP_URL"].startswith(f"amqp://{process}:")
+    assert own["AMQP_URL"] == prepare["AMQP_URL"]
+    assert {"AMQP_ADMIN_URL", "RABBITMQ_MANAGEMENT_URL"} <= prepare.keys() - own.keys()
+
+
+def default_of(setting: str) -> str:
+    """What compose puts in where no variable is set."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", setting)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "believers"), [("gateway", set(SERVICES)), ("import", {"identity", "assignment"})]
+)
+def test_who_is_called_in_an_issuers_name_believes_its_key(
+    issuer: str, believers: set[str], compose: Any
+) -> None:
+    settings = {name: compose[name]["environment"] for name in PROCESSES}
+    key = read_signing_key(default_of(settings[issuer]["ACTOR_SIGNING_KEY"])).public
+    found = {
+        name
+        for name in SERVICES
+        if key in read_verifying_keys(default_of(settings[name]["ACTOR_VERIFYING_KEYS"]))
+    }
+
+    assert found == believers
+
+
+def test_only_who_vouches_for_people_can_sign(compose: Any) -> None:
+    signing = {
+        name for name, each in compose.items() if "ACTOR_SIGNING_KEY" in each.get("environment", {})
+    }
+
+    assert signing == {"gateway", "import"}
+
+
 def test_only_the_gateway_is_published_and_only_on_the_loopback_address(compose: Any) -> None:
     published = {name: each["ports"] for name, each in compose.items() if "ports" in each}
 
@@ -69,7 +112,9 @@ def test_a_deployment_refers_to_secrets_and_is_probed(process: str) -> None:
     found = objects("run")
     (container,) = found["Deployment", process]["spec"]["template"]["spec"]["containers"]
 
-    addresses = [each for each in container["env"] if each["name"].endswith(("URL", "SECRET"))]
+    addresses = [
+        each for each in container["env"] if each["name"].endswith(("URL", "SECRET", "KEY", "KEYS"))
+    ]
     assert all(
         each["valueFrom"]["secretKeyRef"]["name"] == f"tandem-{process}" for each in addresses
     )
@@ -85,6 +130,18 @@ def test_a_job_prepares_each_service(service: str) -> None:
 
     assert container["image"] == f"tandem/{service}"
     assert container["command"][-1] == f"{service}_service"
+
+
+def test_a_job_prepares_the_gateways_part_of_the_bus() -> None:
+    job = objects("prepare")["Job", "gateway-prepare"]
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+
+    assert container["command"][-2:] == ["prepare-bus", "gateway"]
+    assert {each["name"] for each in container["env"]} == {
+        "AMQP_URL",
+        "AMQP_ADMIN_URL",
+        "RABBITMQ_MANAGEMENT_URL",
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from chassis.signing import read_verifying_keys
+from local_runner.actor_keys import ActorKeys
 from local_runner.backing.choice import given
+from local_runner.broker_accounts import BrokerAccounts
 from local_runner.errors import CannotStart
 from local_runner.migrate import read_env
 from local_runner.places import SERVICES, RunDir
@@ -73,11 +76,16 @@ def test_a_prefix_keeps_two_systems_on_one_server_apart(tmp_path: Path) -> None:
     assert "/t1_booking?" in url
 
 
+def accounts(tmp_path: Path, *control: str) -> BrokerAccounts:
+    secrets = SecretStore(tmp_path / "secrets.json")
+    return BrokerAccounts("amqp://root:pw@mq.internal:5673//", control, secrets, "t1_")
+
+
 def test_secrets_and_addresses_go_only_to_the_process_that_needs_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://superuser:secret@db/postgres")
-    system = System(RunDir(tmp_path), databases(tmp_path), "amqp://broker")
+    system = System(RunDir(tmp_path), databases(tmp_path), accounts(tmp_path))
     specs = {spec.name: spec for spec in system.services(dict.fromkeys(SERVICES, 1))}
 
     assert "TOKEN_SECRET" in specs["identity.1"].environment
@@ -86,6 +94,60 @@ def test_secrets_and_addresses_go_only_to_the_process_that_needs_them(
     assert "DATABASE_URL" not in system.gateway(8080).environment
     assert "PORTAL_SECRET_KEY" in system.gateway(8080).environment
     assert "PORTAL_SECRET_KEY" not in specs["identity.1"].environment
+
+
+def test_each_process_is_a_broker_user_of_its_own(tmp_path: Path) -> None:
+    system = System(RunDir(tmp_path), databases(tmp_path), accounts(tmp_path, "rabbitmqctl"))
+    specs = [*system.services(dict.fromkeys(SERVICES, 1)), system.gateway(8080)]
+
+    addresses = {spec.environment["AMQP_URL"] for spec in specs}
+    assert len(addresses) == len(specs)
+    assert not any("root" in address for address in addresses)
+    assert system.gateway(8080).environment["AMQP_URL"].startswith("amqp://t1_gateway:")
+    assert all(address.endswith("@mq.internal:5673//") for address in addresses)
+
+
+def test_the_administrator_prepares_the_bus(tmp_path: Path) -> None:
+    system = System(RunDir(tmp_path), databases(tmp_path), accounts(tmp_path, "rabbitmqctl"))
+    for spec in system.preparations():
+        assert spec.environment["AMQP_URL"] == "amqp://root:pw@mq.internal:5673//"
+
+
+def test_where_nobody_may_make_users_all_share_the_one_account(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = accounts(tmp_path)
+    shared.create()
+
+    assert shared.url("booking") == shared.admin_url
+    assert "everything uses the account in AMQP_URL" in capsys.readouterr().out
+
+
+def test_a_broker_that_refuses_its_users_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match="users can't be created"):
+        accounts(tmp_path, "false").create()
+    with pytest.raises(CannotStart, match="users can't be created"):
+        accounts(tmp_path, "/no/such/program").create()
+
+
+def test_only_who_vouches_for_people_has_a_key_to_sign_with(tmp_path: Path) -> None:
+    system = System(RunDir(tmp_path), databases(tmp_path), accounts(tmp_path))
+    processes = [*system.services(dict.fromkeys(SERVICES, 1)), system.gateway(8080)]
+    found = {spec.name.partition(".")[0]: spec.environment for spec in processes}
+
+    assert {name for name in found if "ACTOR_SIGNING_KEY" in found[name]} == {"gateway", "import"}
+    believed = {
+        name: {key.issuer for key in read_verifying_keys(each["ACTOR_VERIFYING_KEYS"])}
+        for name, each in found.items()
+    }
+    assert {name for name in believed if "import" in believed[name]} == {"identity", "assignment"}
+    assert all("gateway" in each for each in believed.values())
+
+
+def test_keys_stay_the_same_from_one_start_to_the_next(tmp_path: Path) -> None:
+    first = ActorKeys(SecretStore(tmp_path / "secrets.json")).settings("import")
+
+    assert ActorKeys(SecretStore(tmp_path / "secrets.json")).settings("import") == first
 
 
 def test_an_address_in_sqlalchemys_form_is_understood() -> None:

@@ -100,15 +100,12 @@ class Ear:
 
     def _declare(self, channel: Any) -> str:
         queue: str = channel.queue_declare("", exclusive=True, auto_delete=True).queue
-        topology.RPC_EXCHANGE(channel).declare()
         channel.queue_bind(queue, EXCHANGE, queue)
         for listener in self._listeners:
             for source, names in listener.hears.items():
-                exchange = topology.events_exchange(source)
-                # The service may never have been started yet.
-                exchange(channel).declare()
+                # The exchanges are there: gateway.events.CONTRACT has them prepared.
                 for name in names:
-                    channel.queue_bind(queue, exchange.name, name)
+                    channel.queue_bind(queue, topology.events_exchange(source).name, name)
         return queue
 
     def on_message(self, message: Any) -> None:

@@ -8,12 +8,11 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
-from kombu import Connection
 
 from chassis import topology
 from chassis.confirmed import ConfirmedPublisher, Outgoing
@@ -22,6 +21,7 @@ from chassis.errors import Forbidden
 from chassis.events import CONTENT_TYPE, Event
 from chassis.testing import FakeNeighbour, actor, keys, wait_until
 from chassis.testing.processes import free_port
+from gateway.events import CONTRACT
 
 SERVICES = ("identity", "assignment", "booking", "messaging", "import")
 PROBLEM = "application/problem+json"
@@ -68,7 +68,9 @@ class GatewayProcess:
 
 @contextmanager
 def running(amqp_url: str, **settings: str) -> Iterator[GatewayProcess]:
-    """A gateway process, alive."""
+    """A gateway process, alive; where there is a broker, on a bus that is prepared for it."""
+    with suppress(OSError):
+        topology.declare(CONTRACT, amqp_url)
     gateway = GatewayProcess(amqp_url, **settings)
     try:
         gateway.await_alive()
@@ -178,8 +180,6 @@ def raising(error: Exception) -> Callable[..., Any]:
 def faked_system() -> Iterator[System]:
     """A gateway on the broker of `AMQP_URL`, ready, with fakes for all services."""
     with ExitStack() as stack:
-        with Connection(os.environ["AMQP_URL"]) as connection, connection.channel() as channel:
-            topology.RPC_EXCHANGE(channel).declare()
         fakes = {name: stack.enter_context(FakeNeighbour(name, {})) for name in SERVICES}
         gateway = stack.enter_context(running(os.environ["AMQP_URL"]))
         system = System(gateway, fakes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from local_runner.backing.containers import (
 )
 from local_runner.backing.postgresql import LocalPostgres
 from local_runner.backing.rabbitmq import LocalRabbit
-from local_runner.backing.server import GivenServer, Server
+from local_runner.backing.server import Broker, GivenServer, Server
 from local_runner.places import RunDir
 from local_runner.secret_store import SecretStore
 
@@ -25,7 +26,7 @@ LIBPQ_SCHEME = "postgresql://"
 class Backing:
     """The two servers of a system."""
 
-    broker: Server
+    broker: Broker
     database: Server
 
 
@@ -56,4 +57,5 @@ def given(environment: Mapping[str, str], variable: str) -> GivenServer | None:
     url = environment.get(variable, "")
     if variable == "DATABASE_URL" and url:
         url = LIBPQ_SCHEME + url.partition("://")[2]  # SQLAlchemy's form is welcome too
-    return GivenServer(url) if url else None
+    control = shlex.split(environment.get("RABBITMQCTL", "")) if variable == "AMQP_URL" else ()
+    return GivenServer(url, tuple(control)) if url else None

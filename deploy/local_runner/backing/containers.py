@@ -178,8 +178,13 @@ class DockerRabbit:
 
     @property
     def url(self) -> str:
-        """As the broker's only user, whose password is random."""
+        """As the broker's administrator, whose password is random."""
         return f"amqp://tandem:{self._password}@127.0.0.1:{self._port}//"
+
+    @property
+    def control(self) -> tuple[str, ...]:
+        """Inside the container."""
+        return ("docker", "exec", "--interactive", self._container.name, "rabbitmqctl")
 
     def prepare(self) -> None:
         """The image makes its data itself."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local_runner import apt
-from local_runner.accounts import Account, give, own_folder, unprivileged
+from local_runner.accounts import Account, give, own_folder, stepping_down, unprivileged
 from local_runner.backing.server import broker_answers
 from local_runner.errors import CannotStart
 from local_runner.places import RunDir, write_whole
@@ -53,8 +53,16 @@ class LocalRabbit:
 
     @property
     def url(self) -> str:
-        """As the broker's only user, whose password is random."""
+        """As the broker's administrator, whose password is random."""
         return f"amqp://tandem:{self._password}@127.0.0.1:{self._port}//"
+
+    @property
+    def control(self) -> tuple[str, ...]:
+        """As the broker's account, with its cookie and its port mapper."""
+        folder = self._link.resolve()
+        settings = (f"{name}={value}" for name, value in self._environment(folder).items())
+        command = ("env", "-i", *settings, str(self._script.with_name("rabbitmqctl")))
+        return (*stepping_down(self._account), *command)
 
     def prepare(self) -> None:
         """Writes configuration and cookie; the broker makes its data itself."""

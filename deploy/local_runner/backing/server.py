@@ -32,11 +32,20 @@ class Server(Protocol):
         """Whether it takes work now."""
 
 
+class Broker(Server, Protocol):
+    """A RabbitMQ, and the way to administer it."""
+
+    @property
+    def control(self) -> tuple[str, ...]:
+        """The words that run `rabbitmqctl` on it, to be followed by its arguments; none where nobody may."""
+
+
 @dataclass(frozen=True)
 class GivenServer:
     """A server that somebody else runs. Whether it answers is seen when it is first used."""
 
     url: str
+    control: tuple[str, ...] = ()
 
     def prepare(self) -> None:
         """Nothing to do."""

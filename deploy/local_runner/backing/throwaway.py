@@ -17,7 +17,7 @@ from local_runner.backing.containers import (
 )
 from local_runner.backing.postgresql import LocalPostgres
 from local_runner.backing.rabbitmq import LocalRabbit
-from local_runner.backing.server import Server, broker_answers, database_answers
+from local_runner.backing.server import Broker, Server, broker_answers, database_answers
 from local_runner.places import RunDir
 from local_runner.processes import Spec
 from local_runner.secret_store import SecretStore
@@ -47,6 +47,12 @@ class ThrowawayContainer:
     def specs(self) -> Sequence[Spec]:
         """Nothing for the supervisor: the engine runs it."""
         return ()
+
+    @property
+    def control(self) -> tuple[str, ...]:
+        """Inside the container, once it runs."""
+        name = str(self._container.get_wrapped_container().id)
+        return ("docker", "exec", "--interactive", name, "rabbitmqctl")
 
     def is_ready(self) -> bool:
         """Whether it takes work now."""
@@ -78,7 +84,7 @@ def throwaway_postgres(secrets: SecretStore) -> ThrowawayContainer:
 @contextlib.contextmanager
 def throwaway_servers(
     run_dir: RunDir, secrets: SecretStore, environment: Mapping[str, str]
-) -> Iterator[tuple[Server, Server]]:
+) -> Iterator[tuple[Broker, Server]]:
     """The broker and the database server, not yet started; containers are removed at the end."""
     broker, database = given(environment, "AMQP_URL"), given(environment, "DATABASE_URL")
     if not (broker and database) and engine_can_run(RABBITMQ_IMAGE, POSTGRES_IMAGE):

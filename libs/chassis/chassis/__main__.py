@@ -2,6 +2,8 @@
 
 run PACKAGE                    serve (patches with eventlet first)
 prepare PACKAGE                create database, roles, schema and bus topology
+prepare-bus PACKAGE            create the bus topology alone, for who has no database
+broker-user PACKAGE            print the broker user in AMQP_URL, with its permissions, as RabbitMQ's definitions
 check-migrations PACKAGE       say whether migrations and models agree
 asyncapi [--check] FILE PACKAGE...   write, or compare, the description of the events
 dead-letters list|show|retry|discard SERVICE [ID]

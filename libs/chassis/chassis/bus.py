@@ -34,6 +34,7 @@ class BusConsumer(QueueConsumer):
                 queues=[provider.queue],
                 on_message=partial(self._hand_over, provider),
                 prefetch_count=provider.prefetch,
+                auto_declare=False,  # only the bus's administrator may
             )
         return self._consumers.values()
 

@@ -12,6 +12,8 @@ def dispatch(arguments: Sequence[str], usage: str) -> int:
     """Runs one command; 2 with the usage when there is none of that name."""
     commands: dict[str, Callable[..., int]] = {
         "prepare": prepare,
+        "prepare-bus": prepare_bus,
+        "broker-user": broker_user,
         "check-migrations": check_migrations,
         "asyncapi": asyncapi,
         "dead-letters": dead_letters,
@@ -32,6 +34,21 @@ def prepare(package: str) -> int:
 
     prepare(package)
     return 0
+
+
+def prepare_bus(package: str) -> int:
+    """Creates the bus's part of it alone, for who has no database."""
+    from chassis.prepare import prepare_bus
+
+    prepare_bus(package)
+    return 0
+
+
+def broker_user(*arguments: str) -> int:
+    """Prints a broker user and its permissions as RabbitMQ's definitions."""
+    from chassis.broker_users import main
+
+    return main(arguments)
 
 
 def check_migrations(package: str) -> int:

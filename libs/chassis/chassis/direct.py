@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from amqp import Message
+from amqp.exceptions import AMQPError
 from kombu import Connection
 
 from chassis.connections import RECOVERABLE, abandoned, opened, send
@@ -57,6 +58,10 @@ class DirectPublisher:
         except TimeoutError:
             return True
         except RECOVERABLE:
+            return False
+        except AMQPError as error:
+            # Said of an earlier message, whose sender waits in vain: this one is sent over another channel.
+            log.error("bus.publish_refused", error=str(error))
             return False
         return True
 

@@ -110,11 +110,17 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What a service publishes and what it subscribes to; the bus topology is declared from it."""
+    """What a service publishes and what it subscribes to; the bus topology is declared from it.
+
+    `calls` names the services that it calls, `hears` those whose events its processes hear in short-lived queues of
+    their own. The broker allows what is said here and refuses the rest.
+    """
 
     service: str
     publishes: tuple[Published, ...] = ()
     subscribes: tuple[Subscription, ...] = ()
+    calls: tuple[str, ...] = ()
+    hears: tuple[str, ...] = ()
     required: frozenset[str] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:

@@ -16,7 +16,8 @@ from environs import Env
 from psycopg2 import sql
 from sqlalchemy.engine import URL, make_url
 
-from chassis import migrations, topology
+from chassis import broker_users, migrations, topology
+from chassis.broker_users import BrokerUser
 from chassis.config import libpq_url, sqlalchemy_url
 from chassis.events import Contract
 
@@ -44,10 +45,24 @@ def prepare(package: str, env: Env | None = None) -> None:
     if admin := env.str("ADMIN_DATABASE_URL", ""):
         patiently(lambda: bootstrap(admin, owner, application), psycopg2.OperationalError)
     migrations.upgrade(package, owner.render_as_string(hide_password=False))
-    patiently(
-        lambda: topology.declare(contract_of(package), env.str("AMQP_URL")), (OSError, AMQPError)
-    )
+    prepare_bus(package, env)
     log.info("service.prepared", package=package)
+
+
+def prepare_bus(package: str, env: Env | None = None) -> None:
+    """The bus's part: the user in `AMQP_URL` with its permissions, exchanges and queues. Idempotent.
+
+    `AMQP_ADMIN_URL` declares; without it `AMQP_URL` has to be an administrator's. `RABBITMQ_MANAGEMENT_URL`, the
+    management plugin's address with an administrator's name and password, may be left out where users are made by other
+    means.
+    """
+    env = env or Env()
+    contract, own_url = contract_of(package), env.str("AMQP_URL")
+    if management_url := env.str("RABBITMQ_MANAGEMENT_URL", ""):
+        wanted = broker_users.definitions([(BrokerUser.of(own_url), contract)])
+        patiently(lambda: broker_users.admit(management_url, wanted), OSError)
+    admin_url = env.str("AMQP_ADMIN_URL", "") or own_url
+    patiently(lambda: topology.declare(contract, admin_url), (OSError, AMQPError))
 
 
 def patiently(

@@ -6,8 +6,8 @@ declared again with other arguments.
 
     <source>.events          topic exchange, routing key = event name
     <service>.on_<source>_<event>   quorum queue of one subscription
-    <service>.retry.<delay>  fanout exchange and quorum queue; after the delay a message returns to the queue that its
-                             routing key names
+    <service>.retry-in.<delay>   fanout exchange and quorum queue; after the delay a message goes on to ...
+    <service>.retried        direct exchange, which knows the service's own queues by name and no others
     <service>.dead-letters   quorum queue of what was given up, for an operator
 """
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kombu import Connection, Exchange, Queue
+from kombu import Connection, Exchange, Queue, binding
 
 from chassis.events import Contract, Subscription
 
@@ -59,19 +59,24 @@ def dead_letter_queue(service: str) -> Queue:
 
 def retry_exchange(service: str, delay: str) -> Exchange:
     """Where a message goes that is to come back after `delay`, its routing key naming its queue."""
-    return Exchange(f"{service}.retry.{delay}", type="fanout", durable=True)
+    return Exchange(f"{service}.retry-in.{delay}", type="fanout", durable=True)
+
+
+def retried_exchange(service: str) -> Exchange:
+    """Where it comes back from. By the broker's default exchange it could get into any queue, another service's too."""
+    return Exchange(f"{service}.retried", type="direct", durable=True)
 
 
 def retry_queue(service: str, delay: str) -> Queue:
     """Holds messages for `delay`, then hands each back to the queue in its routing key."""
     return Queue(
-        f"{service}.retry.{delay}",
+        f"{service}.retry-in.{delay}",
         retry_exchange(service, delay),
         durable=True,
         queue_arguments={
             "x-queue-type": "quorum",
             "x-message-ttl": RETRY_DELAYS[delay],
-            "x-dead-letter-exchange": "",
+            "x-dead-letter-exchange": retried_exchange(service).name,
             "x-dead-letter-strategy": "at-least-once",
             "x-overflow": "reject-publish",
         },
@@ -79,11 +84,14 @@ def retry_queue(service: str, delay: str) -> Queue:
 
 
 def event_queue(contract: Contract, subscription: Subscription) -> Queue:
-    """The queue of one subscription, bound to its source's exchange."""
+    """The queue of one subscription, bound to its source's exchange, and to where its retried messages come from."""
+    name = contract.queue_name(subscription)
     return Queue(
-        contract.queue_name(subscription),
-        events_exchange(subscription.source),
-        routing_key=subscription.name,
+        name,
+        bindings=[
+            binding(events_exchange(subscription.source), subscription.name),
+            binding(retried_exchange(contract.service), name),
+        ],
         durable=True,
         queue_arguments=event_queue_arguments(contract.service),
     )
@@ -107,8 +115,12 @@ def rpc_queue(service: str) -> Queue:
 
 def entities(contract: Contract) -> Iterator[Exchange | Queue]:
     """Everything a service needs on the bus, in the order of declaration."""
-    yield events_exchange(contract.service)
     yield RPC_EXCHANGE
+    for source in contract.hears:
+        yield events_exchange(source)
+    if not (contract.publishes or contract.subscribes):
+        return  # nobody calls it: it only calls and hears
+    yield events_exchange(contract.service)
     yield rpc_queue(contract.service)
     yield dead_letter_queue(contract.service)
     if contract.subscribes:

@@ -53,6 +53,7 @@ PEOPLE_EVENTS: Final = (
 
 CONTRACT = Contract(
     service="assignment",
+    calls=("identity",),
     publishes=(
         Published(
             "assignment_created",

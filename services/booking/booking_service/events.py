@@ -91,6 +91,7 @@ class AssignmentsEnded(FromOthers):
 
 CONTRACT = Contract(
     service="booking",
+    calls=("assignment", "identity"),
     publishes=(
         Published("session_requested", SessionEvent, "A student asked for a session."),
         Published(

@@ -46,6 +46,7 @@ class StepDueData(Schema):
 
 CONTRACT: Final = Contract(
     service=SERVICE,
+    calls=("identity", "assignment"),
     publishes=(
         Published("import_planned", ImportData, "A file was read and what it would do is known."),
         Published(

@@ -44,6 +44,7 @@ class ConversationRead(StrictSchema):
 
 CONTRACT = Contract(
     service="messaging",
+    calls=("assignment",),
     publishes=(
         Published("message_sent", MessageSent, "A message was sent; its body is read by RPC."),
         Published("conversation_read", ConversationRead, "Somebody read up to a message."),

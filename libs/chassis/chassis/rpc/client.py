@@ -192,7 +192,6 @@ class RpcClient:
         with opened(self._url, heartbeat=10) as connection:
             channel = connection.channel()
             queue = f"rpc.reply-{self._name}-{self._reply_to}"
-            channel.exchange_declare(wire.EXCHANGE, "topic", durable=True, auto_delete=False)
             # Expires rather than auto-deletes, so that replies survive a reconnection of ours.
             channel.queue_declare(
                 queue, durable=False, auto_delete=False, arguments={"x-expires": 60_000}

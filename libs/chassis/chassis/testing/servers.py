@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
+import shlex
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,3 +71,11 @@ class TestDatabase:
 def plain(url: URL) -> str:
     """The URL as libpq reads it."""
     return libpq_url(url.render_as_string(hide_password=False))
+
+
+def broker_control(*arguments: str, definitions: Any = None) -> None:
+    """Runs `RABBITMQCTL`, the command that administers the tests' broker, with definitions as its standard input."""
+    command = [*shlex.split(os.environ["RABBITMQCTL"]), *arguments]
+    subprocess.run(  # nosec B603 # our own words, without a shell
+        command, input=json.dumps(definitions), text=True, check=True, stdout=subprocess.DEVNULL
+    )
