@@ -41,7 +41,7 @@ class SealedCookie:
             return None
         try:
             content: dict[str, Any] = orjson.loads(self._seal.decrypt(sealed, ttl=self._seconds))
-        except (InvalidToken, UnicodeEncodeError):
+        except (InvalidToken, ValueError):
             return None
         return content
 

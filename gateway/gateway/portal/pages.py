@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flask import Blueprint, Flask, send_from_directory
+from jinja2 import StrictUndefined
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -34,6 +35,7 @@ def install(app: Flask, keys: Sequence[str]) -> None:
     )
     app.session_interface = guard.PortalSessions()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.undefined = StrictUndefined
     app.register_blueprint(blueprint(Sessions(keys), keys))
     rendering.register(app)
 

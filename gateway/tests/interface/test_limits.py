@@ -86,10 +86,10 @@ def test_an_answer_tells_the_limits_and_what_is_left_of_them(answering: System) 
     _, token = answering.sign_in("student")
     answer = answering.request("GET", ME, token)
     assert answer.headers["RateLimit-Policy"] == (
-        '"address";q=3000;w=10, "account";q=1000;w=10, "organization";q=3000;w=10'
+        '"address";q=6000;w=10, "account";q=3000;w=10, "organization";q=6000;w=10'
     )
     assert left(answer).keys() == {"address", "account", "organization"}
-    assert left(answer)["account"] == 999
+    assert left(answer)["account"] == 2999
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/api/openapi.json"])
