@@ -40,6 +40,11 @@ class RunDir:
         return self.path / "env"
 
     @property
+    def mail_folder(self) -> Path:
+        """Where mails are written when no mail server is set."""
+        return self.path / "mail"
+
+    @property
     def demo_mark(self) -> Path:
         """There once the demo organization is complete."""
         return self.path / "demo-loaded"

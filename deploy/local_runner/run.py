@@ -8,6 +8,7 @@ import fcntl
 import os
 import secrets as randomness
 import shlex
+import shutil
 import sys
 import time
 import urllib.error
@@ -22,6 +23,7 @@ from local_runner.backing.containers import remove_volumes
 from local_runner.broker_accounts import BrokerAccounts
 from local_runner.demo import ORGANIZATION_SLUG, OWNER_LOGIN
 from local_runner.errors import CannotStart, StopRequested
+from local_runner.mailbox import Mailbox
 from local_runner.places import SERVICES, RunDir, write_whole
 from local_runner.ports import free_port, is_free
 from local_runner.processes import Spec, end_leftovers
@@ -47,8 +49,9 @@ def main(arguments: Sequence[str]) -> int:
         supervisor = Supervisor(run_dir)
         try:
             with supervisor.running():
+                mailbox = Mailbox(run_dir.mail_folder)
                 start(supervisor, run_dir, options)
-                supervisor.forever()
+                supervisor.forever(lambda: tell_mails(mailbox))
         except StopRequested:
             print("Stopped.", flush=True)
         finally:
@@ -116,6 +119,7 @@ def forget(run_dir: RunDir) -> None:
     remove_volumes(run_dir)
     for name in ("postgres", "rabbitmq"):
         remove_folder(run_dir.path / name)
+    shutil.rmtree(run_dir.mail_folder, ignore_errors=True)
     for path in (*run_dir.path.glob("*.log"), secrets_file(run_dir), run_dir.demo_mark):
         path.unlink(missing_ok=True)
 
@@ -136,14 +140,14 @@ def start(supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace) 
     prefix = os.environ.get("DATABASE_PREFIX", "")
     databases = Databases(backing.database.url, secrets, prefix)
     broker = BrokerAccounts(backing.broker.url, backing.broker.control, secrets, prefix)
-    system = System(run_dir, databases, broker)
+    url = f"http://127.0.0.1:{port}"
+    system = System(run_dir, databases, broker, url)
     say("Preparing databases and bus ...")
     broker.create()
     supervisor.run_to_end(system.preparations(), START_SECONDS)
     say("Starting services and gateway ...")
     supervisor.start(system.services(options.copies))
     supervisor.start([system.gateway(port)])
-    url = f"http://127.0.0.1:{port}"
     supervisor.wait_for(
         lambda: all_ready(system, url, options.copies), START_SECONDS, "The system is"
     )
@@ -231,6 +235,13 @@ def announce(run_dir: RunDir, url: str, password: str, seconds: float) -> None:
         say(f"  password      {password}")
         say(f"  organization  {ORGANIZATION_SLUG}")
     say(f"  all settings  {run_dir.env_file}\n\nCtrl-C stops everything; the data stays.")
+
+
+def tell_mails(mailbox: Mailbox) -> None:
+    """What came by mail, for the person; not with PRINT_MAILS=no, for outputs that are recorded."""
+    for paragraph in mailbox.news():
+        if os.environ.get("PRINT_MAILS") != "no":
+            say(paragraph)
 
 
 def say(text: str) -> None:

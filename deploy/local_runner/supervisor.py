@@ -79,10 +79,11 @@ class Supervisor:
         """From here on a process that keeps dying is restarted for ever instead of ending the start."""
         self._started_up = True
 
-    def forever(self) -> None:
-        """Looks after the processes until a signal asks to stop."""
+    def forever(self, also: Callable[[], None] = lambda: None) -> None:
+        """Looks after the processes, and does `also` every second, until a signal asks to stop."""
         while True:
-            self._look_after(5.0)
+            self._look_after(1.0)
+            also()
 
     def _look_after(self, seconds: float) -> None:
         """One round: sleep until something happens or is due, then act on it."""

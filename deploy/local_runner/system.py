@@ -62,10 +62,17 @@ class Databases:
 
 
 class System:
-    """Makes the specs. Ports are chosen once, so that a restarted process comes back where it was."""
+    """Makes the specs. Ports are chosen once, so that a restarted process comes back where it was.
 
-    def __init__(self, run_dir: RunDir, databases: Databases, broker: BrokerAccounts) -> None:
+    `url` is where people reach the gateway.
+    """
+
+    def __init__(
+        self, run_dir: RunDir, databases: Databases, broker: BrokerAccounts, url: str = ""
+    ) -> None:
         self._folder = run_dir.path
+        self._mail_folder = run_dir.mail_folder
+        self._url = url
         self._databases = databases
         self._broker = broker
         self._keys = ActorKeys(databases.secrets)
@@ -109,6 +116,9 @@ class System:
         )
         if service == "identity":
             environment["TOKEN_SECRET"] = self._databases.secrets.get("token_secret")
+            # Unless the person has set them: links to this gateway, and mails into the run folder.
+            environment.setdefault("PUBLIC_URL", self._url)
+            environment.setdefault("MAIL_FOLDER", str(self._mail_folder))
         command = (sys.executable, "-m", "chassis", "run", package_of(service))
         return Spec(name, command, environment, self._folder, grace=GRACE_SECONDS + 4, stage=1)
 

@@ -1,0 +1,44 @@
+"""Mails that a system without a mail server writes into its run folder: tells the person at the terminal of each."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+from pathlib import Path
+
+LINK = re.compile(r"https?://\S+")
+
+
+class Mailbox:
+    """Knows which mails were told of. Those that are there at the beginning are old."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._told = set(self._names())
+
+    def _names(self) -> list[str]:
+        return [path.name for path in self._folder.glob("*.eml")]
+
+    def news(self) -> list[str]:
+        """A paragraph for each mail that has come since the last time, oldest first."""
+        new = sorted(
+            (self._folder / name for name in self._names() if name not in self._told),
+            key=lambda path: path.stat().st_mtime_ns,
+        )
+        self._told.update(path.name for path in new)
+        return [told(path) for path in new]
+
+
+def told(path: Path) -> str:
+    """To whom, about what, the links, and where the whole mail is."""
+    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    text = message.get_body(preferencelist=("plain",))
+    links = LINK.findall(text.get_content()) if text is not None else []
+    heading = f"Mail to {printable(message['To'])}: {printable(message['Subject'])}"
+    return "\n  ".join([heading, *map(printable, links), str(path)])
+
+
+def printable(text: object) -> str:
+    """The text without what would steer a terminal: names in a mail are other people's words."""
+    return "".join(c if c.isprintable() else " " for c in str(text or ""))
