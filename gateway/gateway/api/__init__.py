@@ -2,6 +2,7 @@
 
 from gateway.api import (
     assignments,
+    audit,
     auth,
     conversations,
     imports,
@@ -20,4 +21,5 @@ ROUTES = (
     sessions.routes,
     conversations.routes,
     imports.routes,
+    audit.routes,
 )

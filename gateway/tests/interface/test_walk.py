@@ -93,7 +93,7 @@ def test_with_a_made_up_token_nothing_is_open(
 def test_every_kind_of_error_is_a_documented_problem(
     system: System, method: str, path: str, operation: dict[str, Any]
 ) -> None:
-    _, token = system.sign_in("admin")
+    _, token = system.sign_in("admin", "owner")
     kinds = {
         422: Invalid.field("/x", "Wrong."),
         404: NotFound("some.unknown", "No."),

@@ -62,6 +62,8 @@ GET /imports/{}/rows
 POST /imports/{}/apply
 POST /imports/{}/cancel
 GET /imports/{}/report.csv
+GET /audit
+GET /audit/export
 """
 
 
