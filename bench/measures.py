@@ -28,16 +28,23 @@ class Size:
 
     seconds: float
     assignments: int
-    users: int
+    users: tuple[int, ...]
     rows: int
     delays: int
     new_pairs: int
 
 
 WHOLE = Size(
-    seconds=8, assignments=1_000_000, users=100_000, rows=20_000, delays=200, new_pairs=100
+    seconds=8,
+    assignments=1_000_000,
+    users=(10_000, 100_000, 1_000_000),
+    rows=20_000,
+    delays=200,
+    new_pairs=100,
 )
-QUICK = Size(seconds=3, assignments=100_000, users=10_000, rows=2_000, delays=60, new_pairs=40)
+QUICK = Size(
+    seconds=3, assignments=100_000, users=(1_000, 10_000), rows=2_000, delays=60, new_pairs=40
+)
 Measurement = Callable[[Measured, Size], Iterator[Figure]]
 
 
@@ -251,8 +258,8 @@ def upload_file(organization: world.Organization, text: str) -> dict[str, str]:
 
 
 def search(measured: Measured, size: Size) -> Iterator[Figure]:
-    """The search box, with few people and with many."""
-    for count in (size.users // 100, size.users):
+    """The search box, in organizations of one, ten and a hundred times the people; all in one database."""
+    for count in size.users:
         organization = world.sign_up(measured)
         words = world.seed_users(measured, organization.id, count)
         searching = work.Search(measured.url, organization.token, words)

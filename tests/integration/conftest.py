@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,12 @@ from local_runner.places import RunDir
 from local_runner.run import forget
 
 from .client import Api, Organization, sign_up
+from .layers import (
+    BOTH_LAYERS,
+    FILTERS_ALONE,
+    ROW_LEVEL_SECURITY_ALONE,
+    without_row_level_security,
+)
 from .secrecy import SECRETS
 from .system import SERVICES, RunningSystem
 
@@ -68,10 +74,36 @@ def mistreated_system() -> Iterator[RunningSystem]:
             system.stop()
 
 
+@pytest.fixture(scope="session")
+def filterless_system() -> Iterator[RunningSystem]:
+    """Its statements don't name the organization: only row level security keeps the organizations apart.
+
+    On servers of its own, as its services must not answer the shared system's callers.
+    """
+    variables = {"ORGANIZATION_FILTERS": "off", "TANDEM_IS_UNDER_TEST": "yes"}
+    with (
+        run_folder() as folder,
+        RunningSystem(folder, own_servers=True, variables=variables) as system,
+    ):
+        yield system
+
+
+@pytest.fixture(scope="module")
+def system(request: pytest.FixtureRequest) -> Iterator[RunningSystem]:
+    """The system that a test runs on: one of `LAYERS`, by `on_each_layer`, else the shared one."""
+    layers = getattr(request, "param", BOTH_LAYERS)
+    if layers == ROW_LEVEL_SECURITY_ALONE:
+        yield request.getfixturevalue("filterless_system")
+        return
+    shared: RunningSystem = request.getfixturevalue("shared_system")
+    with without_row_level_security(shared) if layers == FILTERS_ALONE else nullcontext():
+        yield shared
+
+
 @pytest.fixture
-def url(shared_system: RunningSystem) -> str:
-    """The shared system's gateway."""
-    return shared_system.url
+def url(system: RunningSystem) -> str:
+    """The gateway of the system that the test runs on."""
+    return system.url
 
 
 @pytest.fixture

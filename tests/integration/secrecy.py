@@ -29,6 +29,8 @@ SHORTEST = 10
 # Enough of a long one to know it by; libraries cut what they print.
 LONGEST = 60
 LOGS = ("*.log", "*.log.old")
+# Lines of `chassis.filters`, in tests alone: statements without their values, but full of names of columns.
+STATEMENTS = '"statement.filters_removed"'
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ def leaks_in(path: Path, needles: Mapping[str, Iterable[tuple[str, str]]]) -> It
     """The leaks of one file."""
     with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
+            if STATEMENTS in line:
+                continue
             for kind in sorted(kinds_in(line, needles)):
                 yield Leak(path.name, number, kind)
 

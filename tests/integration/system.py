@@ -6,7 +6,7 @@ import os
 import shlex
 import signal
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -23,14 +23,23 @@ SERVICES = ("identity", "assignment", "booking", "messaging", "import")
 
 
 class RunningSystem:
-    """One `bin/run`. `own_servers` leaves the choice of broker and database to it, whatever the environment names."""
+    """One `bin/run`, with more `variables` in its environment.
 
-    def __init__(self, run_dir: Path, *options: str, own_servers: bool = False) -> None:
+    `own_servers` leaves the choice of broker and database to it, whatever the environment names.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        *options: str,
+        own_servers: bool = False,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self.run_dir = run_dir
         self.settings: dict[str, str] = {}
         self._options = options
         self._prefix = "" if own_servers else f"t{os.urandom(3).hex()}_"
-        self._environment = self._make_environment(own_servers=own_servers)
+        self._environment = self._make_environment(own_servers=own_servers) | dict(variables or {})
         self._runner: subprocess.Popen[bytes] | None = None
 
     def _make_environment(self, *, own_servers: bool) -> dict[str, str]:
@@ -142,10 +151,18 @@ class RunningSystem:
         name = words[words.index("--name") + 1]
         return ["docker", "pause", name], ["docker", "unpause", name]
 
+    def database_url(self, service: str) -> str:
+        """A service's database, for the superuser."""
+        parts = urlsplit(self.settings["DATABASE_URL"])
+        return urlunsplit(parts._replace(path=f"/{self._prefix}{service}"))
+
+    def role(self, service: str, kind: str) -> str:
+        """The name of a service's database role: `owner` or `app`."""
+        return f"{self._prefix}{service}_{kind}"
+
     def sql(self, service: str, statement: str, parameters: Any = None) -> list[Any]:
         """Rows of a service's database as the superuser sees them; commits."""
-        parts = urlsplit(self.settings["DATABASE_URL"])
-        connection = psycopg2.connect(urlunsplit(parts._replace(path=f"/{self._prefix}{service}")))
+        connection = psycopg2.connect(self.database_url(service))
         try:
             with connection, connection.cursor() as cursor:
                 cursor.execute(statement, parameters)

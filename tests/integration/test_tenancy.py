@@ -12,8 +12,12 @@ import pytest
 from chassis.testing import wait_until
 
 from .client import Answer, Api, Organization, Person, expect, session, sign_up
+from .layers import BOTH_LAYERS, FILTERS_ALONE, ROW_LEVEL_SECURITY_ALONE, on
 from .openapi import Call, documented_calls
 from .system import RunningSystem
+
+# Each layer holds by itself.
+pytestmark = on(BOTH_LAYERS, FILTERS_ALONE, ROW_LEVEL_SECURITY_ALONE)
 
 LIST_PATHS = ("/users", "/assignments", "/sessions", "/conversations")
 
@@ -52,9 +56,14 @@ class Victim:
 
 
 @pytest.fixture(scope="module")
-def victim(shared_system: RunningSystem) -> Victim:
+def victim(system: RunningSystem) -> Victim:
     """The one who must not be seen."""
-    organization = sign_up(shared_system.url)
+    return new_victim(system.url)
+
+
+def new_victim(url: str) -> Victim:
+    """Creates something of everything."""
+    organization = sign_up(url)
     instructor, student = organization.assigned_pair(can_sign_in=True)
     another = organization.add_student(instructors=[instructor])
     wait_until(lambda: organization.is_allowed(instructor, another), 5)
@@ -74,9 +83,9 @@ def victim(shared_system: RunningSystem) -> Victim:
 
 
 @pytest.fixture(scope="module")
-def stranger(shared_system: RunningSystem) -> Organization:
+def stranger(system: RunningSystem) -> Organization:
     """Signed in elsewhere, with an instructor and a student of its own."""
-    return sign_up(shared_system.url)
+    return sign_up(system.url)
 
 
 def bodies(victim: Victim) -> dict[str, Any]:
@@ -91,10 +100,10 @@ def bodies(victim: Victim) -> dict[str, Any]:
 
 
 def test_no_documented_call_shows_or_changes_anything_by_its_path(
-    shared_system: RunningSystem, victim: Victim, stranger: Organization
+    system: RunningSystem, victim: Victim, stranger: Organization
 ) -> None:
     before = victim.snapshot()
-    walked = [call for call in documented_calls(shared_system.url) if call.path_parameters]
+    walked = [call for call in documented_calls(system.url) if call.path_parameters]
     assert len(walked) > 15
     for call in walked:
         answer = ask_for(call, victim, stranger.admin)
@@ -110,10 +119,10 @@ def ask_for(call: Call, victim: Victim, api: Api) -> Answer:
 
 
 def test_no_documented_call_with_an_id_in_its_path_answers_without_a_token(
-    shared_system: RunningSystem, victim: Victim, anybody: Api
+    system: RunningSystem, victim: Victim, anybody: Api
 ) -> None:
     before = victim.snapshot()
-    for call in documented_calls(shared_system.url):
+    for call in documented_calls(system.url):
         if call.path_parameters:
             answer = ask_for(call, victim, anybody)
             assert answer.status == 401, f"{call.name}: {answer.status} {answer.body}"

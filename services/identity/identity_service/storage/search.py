@@ -5,7 +5,7 @@ A result's place is (class, key, id), which is also what a cursor holds:
 1. `q` is the beginning of "first last", of the last name, e-mail address, username or external id. The key is the
    least of those that match, so that a whole name comes before a longer one. Each kind of key has a B-tree, from which
    only as many rows are read as the page needs: the first letter, which matches tens of thousands, is quick too.
-2. Each word of `q` begins a word of the person.
+2. Each word of `q` begins a word of the person (not asked for a single address or number).
 3. As the first, with what `q` may mean if it is misspelled; only when the others have nobody.
 4. As the second, the same; only when all others have nobody.
 
@@ -32,6 +32,7 @@ FIRST_PLACE: Final = (0, "", "00000000-0000-0000-0000-000000000000")
 SHORTEST_LIKE: Final = 3
 MOST_LIKE: Final = 500
 MOST_WORDS: Final = 60
+IN_NO_NAME: Final = re.compile(r"[0-9@]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def search(uow: UnitOfWork, wanted: Wanted) -> Sequence[Any]:
     found = list(beginning(uow, wanted)) if reached <= 1 else []
     if len(found) == wanted.limit or len(wanted.q) < SHORTEST_LIKE:
         return found
-    if reached <= 2 and (found or are_known(uow, wanted)):
+    if reached <= 2 and may_be_inside(wanted.q) and (found or are_known(uow, wanted)):
         found += having_words(uow, wanted, wanted.limit - len(found))
     if reached >= 3 or (wanted.place == FIRST_PLACE and not found):
         found += misspelled(uow, wanted)
@@ -88,6 +89,15 @@ def beginning(uow: UnitOfWork, wanted: Wanted) -> Sequence[Any]:
         is_first_page=wanted.place == FIRST_PLACE,
     )
     return run(uow, statement, wanted.parameters(uow.organization_id))
+
+
+def may_be_inside(q: str) -> bool:
+    """Whether somebody may have `q` elsewhere than where the first class looks.
+
+    A single word can only be a later one of somebody's names then, which has no digit and no @. An address or a number
+    is what a trigram index is slowest for: everybody's are made of the same few trigrams.
+    """
+    return " " in q or not IN_NO_NAME.search(q)
 
 
 def having_words(uow: UnitOfWork, wanted: Wanted, limit: int) -> Sequence[Any]:
