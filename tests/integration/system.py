@@ -46,7 +46,11 @@ class RunningSystem:
         dropped = {"GATEWAY_URL", *(GIVEN_SERVERS if own_servers else ())}
         kept = {name: value for name, value in os.environ.items() if name not in dropped}
         # One address asks as many people do.
-        own = {"DATABASE_PREFIX": self._prefix, "RATE_LIMIT_SCALE": "100"}
+        own = {
+            "DATABASE_PREFIX": self._prefix,
+            "RATE_LIMIT_SCALE": "100",
+            "PRINT_MAILS": "no",
+        }
         return {**kept, **own, "RUN_DIR": str(self.run_dir)}
 
     def __enter__(self) -> Self:
