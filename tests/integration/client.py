@@ -118,8 +118,9 @@ class Api:
 
 
 def body_of(response: requests.Response) -> Any:
-    """Parsed JSON, else text."""
-    if "json" in response.headers.get("Content-Type", ""):
+    """Parsed JSON, else text; lines of JSON are text."""
+    kind = response.headers.get("Content-Type", "").partition(";")[0]
+    if kind in {"application/json", "application/problem+json"}:
         return response.json()
     return response.text
 
