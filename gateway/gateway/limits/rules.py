@@ -27,7 +27,7 @@ RULES = (
     Rule("address", "6000/10 seconds"),
     Rule("account", "3000/10 seconds"),
     Rule("organization", "6000/10 seconds"),
-    Rule("sign-up", "300/10 minutes"),
+    Rule("sign-up", "600/10 minutes"),
     Rule("sign-in", "600/1 minute"),
     Rule("forgot-password", "120/10 minutes"),
     Rule("uploads", "120/10 minutes"),
