@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from chassis import erasing
+from chassis import audit, erasing
 from chassis.context import Actor, Operation
 from chassis.database import SYSTEM, Database, UnitOfWork
 from chassis.events import Event
@@ -78,6 +78,7 @@ def erase(uow: UnitOfWork, row: Any) -> Any:
         "erased_at": sa.func.now(),
     }
     row = people.change_user(uow, uow.organization_id, row.id, changes)
+    audit.record(uow, "user.erased", targets=[row.id])
     credentials.end_logins(uow, uow.organization_id, row.id)
     publish_revocation(uow, row.id)
     uow.publish("user_erased", subject=str(row.id), data=events.users_changed([row]))
