@@ -22,6 +22,7 @@ def load_tokens(env: Env) -> Tokens:
         secret=env.str("TOKEN_SECRET").encode(),
         access_life=timedelta(seconds=env.int("ACCESS_TOKEN_SECONDS", 15 * 60)),
         refresh_life=timedelta(days=env.int("REFRESH_TOKEN_DAYS", 30)),
+        login_life=timedelta(days=env.int("LOGIN_DAYS", 90)),
     )
 
 

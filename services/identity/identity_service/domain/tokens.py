@@ -33,6 +33,8 @@ class Tokens:
     secret: bytes = field(repr=False)
     access_life: timedelta = timedelta(minutes=15)
     refresh_life: timedelta = timedelta(days=30)
+    # However often it is refreshed.
+    login_life: timedelta = timedelta(days=90)
 
     def __post_init__(self) -> None:
         if len(self.secret) < MIN_SECRET_LENGTH:

@@ -82,6 +82,7 @@ LOCK_REFRESH_TOKEN = (
         refresh_tokens.c.used_by,
         (refresh_tokens.c.expires_at > sa.func.now()).label("is_fresh"),
         logins.c.user_id,
+        logins.c.created_at.label("started_at"),
     )
     .join(
         logins,

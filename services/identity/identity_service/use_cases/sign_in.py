@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chassis import audit, context
@@ -21,6 +21,9 @@ from identity_service.storage.credentials import Login
 from identity_service.storage.throttles import Attempt
 from identity_service.use_cases.attempts import require_taken
 from identity_service.use_cases.new_passwords import publish_revocation
+
+# An Idempotency-Key is remembered for a day: docs/contracts.md.
+REPEATABLE = timedelta(days=1)
 
 
 def authenticate(
@@ -139,12 +142,18 @@ def start_login(
     uow: UnitOfWork, tokens: Tokens, login: Login, operation: Operation, now: datetime
 ) -> None:
     """Stores a new family with its first tokens."""
-    credentials.add_login(uow, login, now + tokens.refresh_life)
-    add_tokens(uow, tokens, login, operation, now)
+    ends_at = now + min(tokens.refresh_life, tokens.login_life)
+    credentials.add_login(uow, login, ends_at)
+    add_tokens(uow, tokens, login, operation, now, ends_at)
 
 
 def add_tokens(
-    uow: UnitOfWork, tokens: Tokens, login: Login, operation: Operation, now: datetime
+    uow: UnitOfWork,
+    tokens: Tokens,
+    login: Login,
+    operation: Operation,
+    now: datetime,
+    ends_at: datetime,
 ) -> None:
     """Stores the operation's tokens, as digests."""
     credentials.add_tokens(
@@ -152,7 +161,7 @@ def add_tokens(
         login,
         tokens.pair_for(operation.id, operation.fingerprint),
         access_expires_at=now + tokens.access_life,
-        refresh_expires_at=now + tokens.refresh_life,
+        refresh_expires_at=ends_at,
     )
 
 
@@ -162,14 +171,15 @@ def refresh(
     """New tokens for a refresh token, which is used up by that.
 
     Used again, it ends the whole family: one of the two users is a thief. Only the same operation, a caller that missed
-    the answer, gets that answer again.
+    the answer, gets that answer again, for a day.
     """
+    now = datetime.now(UTC)
     with database.unit_of_work(SYSTEM) as uow:
         token = credentials.lock_refresh_token(uow, refresh_token)
-        if token is None or not token.is_fresh:
+        if token is None or not token.is_fresh or now - token.started_at >= tokens.login_life:
             raise errors.bad_refresh_token()
         login = Login(token.organization_id, token.login_id, token.user_id)
-        if token.used_at is not None and token.used_by != operation.id:
+        if is_reused(token, operation, now):
             end_stolen(uow, login)
             uow.commit()
             raise errors.bad_refresh_token()
@@ -177,7 +187,8 @@ def refresh(
         if user is None:
             raise errors.bad_refresh_token()
         if token.used_at is None:
-            rotate(uow, tokens, login, refresh_token, operation)
+            credentials.mark_used(uow, refresh_token, operation.id)
+            go_on(uow, tokens, login, operation, now, token.started_at + tokens.login_life)
         else:
             context.current().replayed = True
         done = answer(tokens, user, credentials.organization_of(uow, login))
@@ -185,14 +196,25 @@ def refresh(
     return with_tokens(done, tokens, operation)
 
 
-def rotate(
-    uow: UnitOfWork, tokens: Tokens, login: Login, refresh_token: str, operation: Operation
+def is_reused(token: Any, operation: Operation, now: datetime) -> bool:
+    """Whether a used refresh token comes from somebody else, or so late that nobody still waits for the answer."""
+    if token.used_at is None:
+        return False
+    return bool(token.used_by != operation.id or now - token.used_at > REPEATABLE)
+
+
+def go_on(
+    uow: UnitOfWork,
+    tokens: Tokens,
+    login: Login,
+    operation: Operation,
+    now: datetime,
+    ends_at: datetime,
 ) -> None:
-    """Uses a refresh token up and stores the next pair."""
-    now = datetime.now(UTC)
-    credentials.mark_used(uow, refresh_token, operation.id)
-    credentials.extend_login(uow, login, now + tokens.refresh_life)
-    add_tokens(uow, tokens, login, operation, now)
+    """Stores the next pair of a login, which ends at `ends_at` whatever happens."""
+    until = min(now + tokens.refresh_life, ends_at)
+    credentials.extend_login(uow, login, until)
+    add_tokens(uow, tokens, login, operation, now, until)
 
 
 def revoke(database: Database, access_token: str) -> None:

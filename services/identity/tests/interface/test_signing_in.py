@@ -184,6 +184,34 @@ def test_a_refresh_repeated_by_its_own_caller_is_answered_again(organization: Or
     assert is_accepted(service, first["access_token"])
 
 
+def test_an_answer_that_nobody_can_still_be_waiting_for_counts_as_stolen(
+    organization: Organization,
+) -> None:
+    service, operation_id = organization.service, uuid.uuid4()
+    token = organization.signed_up["refresh_token"]
+    first = service.call("refresh", refresh_token=token, operation_id=operation_id)
+    long_ago = "UPDATE refresh_tokens SET used_at = now() - interval '25 hours' WHERE used_at IS NOT NULL AND organization_id = %s"
+    service.sql(long_ago, (str(organization.id),))
+    with pytest.raises(Forbidden):
+        service.call("refresh", refresh_token=token, operation_id=operation_id)
+    assert not is_accepted(service, first["access_token"])
+
+
+def test_a_login_ends_at_last_however_often_it_is_refreshed(organization: Organization) -> None:
+    service = organization.service
+    started = "UPDATE logins SET created_at = now() - %s::interval WHERE organization_id = %s"
+    service.sql(started, ("89 days", str(organization.id)))
+    token = organization.signed_up["refresh_token"]
+    second = service.call("refresh", refresh_token=token, operation_id=uuid.uuid4())
+    left = """SELECT max(t.expires_at) < now() + interval '25 hours', max(l.expires_at) < now() + interval '25 hours'
+                FROM refresh_tokens AS t JOIN logins AS l ON l.id = t.login_id
+               WHERE t.used_at IS NULL AND l.organization_id = %s"""
+    assert service.sql(left, (str(organization.id),)) == [(True, True)]
+    service.sql(started, ("91 days", str(organization.id)))
+    with pytest.raises(Forbidden):
+        service.call("refresh", refresh_token=second["refresh_token"], operation_id=uuid.uuid4())
+
+
 def test_of_many_refreshes_of_one_token_at_once_at_most_one_succeeds(
     organization: Organization,
 ) -> None:
