@@ -190,7 +190,8 @@ def test_an_answer_that_nobody_can_still_be_waiting_for_counts_as_stolen(
     service, operation_id = organization.service, uuid.uuid4()
     token = organization.signed_up["refresh_token"]
     first = service.call("refresh", refresh_token=token, operation_id=operation_id)
-    long_ago = "UPDATE refresh_tokens SET used_at = now() - interval '25 hours' WHERE used_at IS NOT NULL AND organization_id = %s"
+    long_ago = """UPDATE refresh_tokens SET used_at = now() - interval '25 hours'
+                   WHERE used_at IS NOT NULL AND organization_id = %s"""
     service.sql(long_ago, (str(organization.id),))
     with pytest.raises(Forbidden):
         service.call("refresh", refresh_token=token, operation_id=operation_id)
