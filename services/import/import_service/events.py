@@ -59,7 +59,10 @@ CONTRACT: Final = Contract(
             "import_step_due", StepDueData, "A chunk of an import's work is due.", required=True
         ),
     ),
-    subscribes=(Subscription(SERVICE, "import_step_due"),),
+    subscribes=(
+        Subscription(SERVICE, "import_step_due"),
+        Subscription("identity", "user_erased"),
+    ),
 )
 
 

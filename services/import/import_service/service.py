@@ -6,12 +6,15 @@ from typing import Any
 
 from chassis.consumer import on_event
 from chassis.context import current_actor, current_operation
+from chassis.erasing import ERASING_SECONDS, erasure
 from chassis.events import Event
+from chassis.exporting import ExportArguments, PersonArguments, export_person
 from chassis.fields import load
 from chassis.rpc.server import rpc
 from chassis.service import ServiceBase
 from import_service import events, schemas, use_cases
 from import_service.clients import Assignment, Identity
+from import_service.storage.exporting import SECTIONS
 
 
 class Service(ServiceBase):
@@ -76,6 +79,22 @@ class Service(ServiceBase):
         """A file to start from."""
         load(schemas.NoArguments, payload)
         return use_cases.template(current_actor())
+
+    @rpc
+    def export_person(self, **payload: Any) -> Any:
+        """A page of what is held about a person."""
+        wanted = load(ExportArguments, payload)
+        return export_person(self.database, current_actor(), SECTIONS, **wanted)
+
+    @rpc
+    def erasure(self, **payload: Any) -> Any:
+        """Since when a person is forgotten here."""
+        return erasure(self.database, current_actor(), **load(PersonArguments, payload))
+
+    @on_event("identity", "user_erased", prefetch=1, seconds=ERASING_SECONDS)
+    def on_identity_user_erased(self, event: Event) -> None:
+        """Takes erased people out of what was uploaded."""
+        use_cases.forget_erased(self.database, Identity(self.neighbours), event)
 
     @on_event(events.SERVICE, "import_step_due", prefetch=2)
     def on_import_import_step_due(self, event: Event) -> None:

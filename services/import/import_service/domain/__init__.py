@@ -1,6 +1,7 @@
 """The rules of imports, without any framework."""
 
 from import_service.domain.cascade import fallen
+from import_service.domain.erasing import FormerNames
 from import_service.domain.lifecycle import (
     BUSY,
     CHUNK_NAMING,
@@ -30,6 +31,7 @@ __all__ = [
     "Action",
     "Associations",
     "FilePerson",
+    "FormerNames",
     "KnownPerson",
     "Outcome",
     "PairPlan",

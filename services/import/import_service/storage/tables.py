@@ -7,7 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from chassis import plumbing
+from chassis import erasing, plumbing
 
 metadata: Final = sa.MetaData()
 MOMENT: Final = sa.DateTime(timezone=True)
@@ -34,6 +34,8 @@ imports = sa.Table(
     # Where the step that was announced last started: its message goes on from where the import is by now.
     sa.Column("announced_step", sa.Text),
     sa.Column("announced_chunk", sa.BigInteger),
+    # Counts how often what its rows say was changed from outside: a step that read them before begins again.
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
     sa.Column("rows", sa.Integer, nullable=False, server_default="0"),
     sa.Column("work_done", sa.Integer, nullable=False, server_default="0"),
     sa.Column("work_total", sa.Integer, nullable=False, server_default="0"),
@@ -143,3 +145,4 @@ import_pairs = sa.Table(
 )
 
 plumbing.add_to(metadata)
+erasing.add_to(metadata)

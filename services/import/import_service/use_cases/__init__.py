@@ -1,5 +1,6 @@
 """What the import service does: one function per operation, which owns its transaction."""
 
+from import_service.use_cases.erasing import forget_erased
 from import_service.use_cases.showing import get_import, list_rows, report, template
 from import_service.use_cases.steering import apply_import, cancel_import
 from import_service.use_cases.steps import run_step
@@ -10,6 +11,7 @@ __all__ = [
     "apply_import",
     "cancel_import",
     "create_import",
+    "forget_erased",
     "get_import",
     "list_rows",
     "report",

@@ -64,7 +64,8 @@ class Turn:
 
     def operation_id(self, part: str = "") -> uuid.UUID:
         """The id of a call to a neighbour, the same in every try of this turn."""
-        return operation_id(self.import_id, self.step, self.start, part)
+        revised = f"{part}/{self.upload.revision}" if self.upload.revision else part
+        return operation_id(self.import_id, self.step, self.start, revised)
 
     def header_of(self, field: str) -> str:
         """The file's own name of a column."""
@@ -87,13 +88,16 @@ Write = Callable[[UnitOfWork], Next | None]
 def settle(turn: Turn, write: Write) -> Any | None:
     """Stores what a turn found or did, once, if nobody else did. The import if it is to go on here and now.
 
-    An import that was cancelled meanwhile goes no further; but what a turn already did to people is still noted.
+    When the rows were changed meanwhile, the chunk is to be done again, from what they say now. An import that was
+    cancelled meanwhile goes no further; but what a turn already did to people is still noted.
     """
     going_on = None
     with turn.database.unit_of_work(turn.organization_id) as uow:
         upload = storage.imports.lock(uow, turn.import_id)
         if not is_at(upload, turn):
             return None
+        if upload.revision != turn.upload.revision:
+            return upload
         if upload.status == Status.CANCELLED:
             note_after_cancel(uow, turn, write)
         elif (following := write(uow)) is not None:

@@ -59,5 +59,7 @@ def test_the_names_on_the_bus_are_public() -> None:
         "import_finished": True,
         "import_step_due": True,
     }
-    (subscription,) = contract.subscribes
-    assert contract.queue_name(subscription) == "import.on_import_import_step_due"
+    assert [contract.queue_name(each) for each in contract.subscribes] == [
+        "import.on_import_import_step_due",
+        "import.on_identity_user_erased",
+    ]

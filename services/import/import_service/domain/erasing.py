@@ -1,0 +1,65 @@
+"""Taking a person out of other people's rows: where a list names them, and where an error quotes that name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from import_service.domain.people import KEY_FIELDS
+from import_service.reading.cells import SEPARATORS, value_of
+from import_service.reading.rows import key, reference_keys
+
+ERASED: Final = "erased"
+# What an error quotes of a name: see reading.rows.
+QUOTED: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FormerNames:
+    """Whereby files name somebody who was erased: keys as rows have them, and the words themselves."""
+
+    keys: frozenset[str]
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, names: Mapping[str, str]) -> FormerNames:
+        """From what identity tells of an erased person."""
+        found = {field: names[field] for field in KEY_FIELDS if names.get(field)}
+        keys = frozenset(key(field, value) for field, value in found.items())
+        return cls(keys, tuple(found.values()))
+
+    def is_meant(self, name: str) -> bool:
+        """Whether a list's name is one of theirs."""
+        return not self.keys.isdisjoint(reference_keys(name))
+
+    def without(self, names: Sequence[str]) -> list[str]:
+        """A list without the person."""
+        return [name for name in names if not self.is_meant(name)]
+
+    def in_cell(self, cell: str) -> str:
+        """A list's cell as it stood in the file, with another word in the person's place."""
+        for part in SEPARATORS.split(cell):
+            if self.is_meant(value_of(part)):
+                cell = cell.replace(part.strip(), ERASED)
+        return cell
+
+    def in_error(self, error: Mapping[str, Any]) -> dict[str, Any]:
+        """A row's error that quotes no name of theirs."""
+        detail = error["detail"]
+        for quoted in quotations(detail):
+            if self.is_meant(quoted) or self.begins_with(quoted):
+                detail = detail.replace(f"“{quoted}”", f"“{ERASED}”")
+        return {**error, "detail": detail}
+
+    def begins_with(self, quoted: str) -> bool:
+        """Whether an error quotes the beginning of one of their names, which was too long."""
+        beginning = quoted.casefold()
+        return len(quoted) == QUOTED and any(
+            word.casefold().startswith(beginning) for word in self.words
+        )
+
+
+def quotations(text: str) -> list[str]:
+    """What stands between quotation marks."""
+    return [part.partition("”")[0] for part in text.split("“")[1:]]

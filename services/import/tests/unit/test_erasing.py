@@ -1,0 +1,65 @@
+"""Taking a person out of other people's rows."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from import_service.domain import FormerNames
+
+NAMES = {
+    "email": "ines.example@example.org",
+    "username": "Ines",
+    "external_id": "7",
+    "phone": "030",
+    "first_name": "Ines",
+    "last_name": "Example",
+}
+INES = FormerNames.of(NAMES)
+
+
+def test_a_list_loses_the_person_by_whatever_name() -> None:
+    names = ["Ines.Example@EXAMPLE.org", "ines", "7", "77", "ines2", "other@example.org"]
+    assert INES.without(names) == ["77", "ines2", "other@example.org"]
+
+
+def test_a_cell_keeps_the_others_and_its_separators() -> None:
+    cell = "other@example.org; INES.example@example.org |x"
+    assert INES.in_cell(cell) == "other@example.org; erased |x"
+    assert INES.in_cell("nobody") == "nobody"
+
+
+def test_an_error_does_not_quote_the_person() -> None:
+    for quoted in ("ines.example@example.org", "Ines"):
+        error = {"column": "Tutors", "code": "c", "detail": f"“{quoted}” is archived."}
+        assert INES.in_error(error) == {**error, "detail": "“erased” is archived."}
+    other = {"column": None, "code": "c", "detail": "“Inessa” is nobody we know."}
+    assert INES.in_error(other) == other
+
+
+def test_an_error_does_not_quote_the_beginning_of_a_long_name() -> None:
+    long = FormerNames.of({"email": f"{'a' * 60}@example.org"})
+    error = {"column": None, "code": "c", "detail": f"“{'A' * 50}” can't be an e-mail."}
+    assert long.in_error(error)["detail"] == "“erased” can't be an e-mail."
+
+
+def test_whoever_had_no_names_is_meant_by_none() -> None:
+    nobody = FormerNames.of({})
+    assert not nobody.is_meant("")
+    assert nobody.in_cell("a; b") == "a; b"
+
+
+@given(st.lists(st.sampled_from(["a@x.org", "b@x.org", "bob", "8"])), st.sampled_from(";,|\n"))
+def test_cells_without_the_person_stay_as_they_are(names: list[str], separator: str) -> None:
+    cell = separator.join(names)
+    assert INES.in_cell(cell) == cell
+    assert INES.without(names) == names
+
+
+@given(st.lists(st.sampled_from(["ines", "b@x.org", "7", "bob"]), max_size=6))
+def test_nothing_of_the_person_is_left_in_a_cell(names: list[str]) -> None:
+    left = INES.in_cell("; ".join(names)).split("; ")
+    assert not {"ines", "7"} & set(left)
+    assert [name for name in left if name in {"b@x.org", "bob"}] == [
+        name for name in names if name in {"b@x.org", "bob"}
+    ]
