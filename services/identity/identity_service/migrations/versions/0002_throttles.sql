@@ -9,13 +9,13 @@ CREATE FUNCTION take_attempt(keys bytea[], paces double precision[], tolerances 
                              OUT is_to_be_noted boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
-    found integer := 0;
+    locked_rows integer := 0;  -- not `found`, which PL/pgSQL has of its own
 BEGIN
-    WHILE found < cardinality(keys) LOOP
+    WHILE locked_rows < cardinality(keys) LOOP
         INSERT INTO throttles (key, free_at, forget_at)
         SELECT key, coalesce(at, now()), coalesce(at, now()) + interval '1 hour' FROM unnest(keys) AS key ORDER BY key
         ON CONFLICT DO NOTHING;
-        SELECT count(*) INTO found
+        SELECT count(*) INTO locked_rows
           FROM (SELECT 1 FROM throttles AS t WHERE t.key = ANY(keys) ORDER BY t.key FOR UPDATE) AS locked;
     END LOOP;
     at := coalesce(at, clock_timestamp());
