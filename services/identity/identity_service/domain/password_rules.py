@@ -22,7 +22,7 @@ COMMON = Path(__file__).with_name("common_passwords.txt")
 # Shorter words are parts of too many good passwords.
 MIN_WORD = 4
 # What may be left beside known words: "2024!" behind a name protects nothing.
-MOST_BESIDE = 4
+MOST_BESIDE = 5
 
 IS_COMMON = "This password is among the most common ones; choose another."
 IS_OBVIOUS = (
