@@ -67,7 +67,7 @@ def test_a_role_that_was_taken_is_gone_in_every_process_within_a_second(
     system: System, other: GatewayProcess
 ) -> None:
     person, token = remembered(system, other, "admin")
-    system.on("identity", "search_users", {"items": [], "next_cursor": None})
+    system.on("import", "template", {"content": ""})
     system.tokens[token] = Actor(person.user_id, person.organization_id, frozenset({"student"}))
     users = {"users": [{"id": str(person.user_id)}]}
     system.publish("identity", "user_updated", person.organization_id, users)

@@ -31,7 +31,7 @@ class Mailbox:
 
     def newest_to(self, address: str, *, count: int = 1) -> EmailMessage:
         """The newest of at least `count` mails to an address; waits for them."""
-        return wait_until(lambda: len(found := self.to(address)) >= count and found[-1])
+        return wait_until(lambda: self.to(address)[count - 1 :])[-1]
 
     def token_for(self, address: str, *, count: int = 1) -> str:
         """The token in the newest mail to an address."""
