@@ -36,6 +36,10 @@ def without_row_level_security(system: RunningSystem) -> Iterator[None]:
 
 
 def confined_tables(system: RunningSystem, service: str) -> list[str]:
-    """The service's tables that have row level security."""
-    rows = system.sql(service, "SELECT relname FROM pg_class WHERE relrowsecurity ORDER BY 1")
+    """The service's tables whose rows row level security shows to their organization."""
+    rows = system.sql(
+        service,
+        "SELECT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid "
+        "WHERE relrowsecurity AND attname = 'organization_id' ORDER BY 1",
+    )
     return [name for (name,) in rows]
