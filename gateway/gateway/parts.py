@@ -11,6 +11,7 @@ from chassis.rpc.client import RpcClient
 from chassis.signing import ActorSigner
 from gateway.ear import Ear
 from gateway.limits.admission import Limits
+from gateway.receiving import Receiving
 from gateway.settings import Settings
 from gateway.tokens import TokenCache
 from gateway.waiting import Arrivals
@@ -28,6 +29,7 @@ class Parts:
     arrivals: Arrivals
     ear: Ear
     limits: Limits
+    receiving: Receiving
 
     @classmethod
     def build(cls, settings: Settings) -> Parts:
@@ -46,6 +48,7 @@ class Parts:
             arrivals=arrivals,
             ear=Ear(settings.amqp_url, (arrivals.registry, tokens)),
             limits=Limits(settings),
+            receiving=Receiving(max(2, settings.threads // 4), max(1, settings.threads // 10)),
         )
 
     def start(self) -> None:

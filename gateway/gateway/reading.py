@@ -20,7 +20,10 @@ from werkzeug.exceptions import (
 )
 from werkzeug.sansio.utils import get_content_length
 
+from chassis.context import current
 from chassis.errors import FieldError, Invalid
+from gateway.addresses import client_of
+from gateway.connections import AWAITED_BODY
 from gateway.parts import parts
 
 UNKNOWN = "Unknown field."
@@ -67,7 +70,11 @@ def whole_body() -> bytes:
         return unannounced_body(environ, limit)
     if length > limit:
         raise RequestEntityTooLarge
-    content = received(environ, length) if length else b""
+    if length > AWAITED_BODY:
+        with parts().receiving.place(client()):
+            content = received(environ, length)
+    else:
+        content = received(environ, length) if length else b""
     if len(content) < length:
         raise ClientDisconnected
     return content
@@ -77,10 +84,16 @@ def unannounced_body(environ: Mapping[str, Any], limit: int) -> bytes:
     """The bytes of a chunked body; none if there is no body."""
     if not environ.get("wsgi.input_terminated"):
         return b""
-    content = received(environ, limit + 1)
+    with parts().receiving.place(client()):
+        content = received(environ, limit + 1)
     if len(content) > limit:
         raise RequestEntityTooLarge
     return content
+
+
+def client() -> str:
+    """Whose request this is, for what is shared out among clients."""
+    return client_of(current().address)
 
 
 def received(environ: Mapping[str, Any], size: int) -> bytes:

@@ -36,10 +36,20 @@ class Settings:
     trusted_proxies: int = 0
     limits: Mapping[str, RateLimitItem] = field(default_factory=lambda: DEFAULTS)
     rate_limit_scale: float = 1.0
+    connections_per_address: int = 500
     public_url: str = ""
     # Of this process alone when none are given: the portal's sign-ins end with it.
     portal_keys: tuple[str, ...] = field(default_factory=lambda: (secrets.token_urlsafe(32),))
     signing_key: SigningKey | None = None
+
+    @property
+    def most_connections(self) -> int:
+        """Open connections of one client; 0 where all come from our own proxies, whose business it is then."""
+        return (
+            0
+            if self.trusted_proxies
+            else round(self.connections_per_address * self.rate_limit_scale)
+        )
 
     @property
     def has_tls(self) -> bool:
@@ -65,6 +75,9 @@ def load_settings(env: Env | None = None) -> Settings:
         rate_limit_scale=env.float(
             "RATE_LIMIT_SCALE", 1.0, validate=validate.Range(min=0, min_inclusive=False)
         ),
+        connections_per_address=env.int("CONNECTIONS_PER_ADDRESS", 500),
+        max_body=env.int("MAX_BODY_BYTES", MEBIBYTE),
+        max_upload=env.int("MAX_UPLOAD_BYTES", 50 * MEBIBYTE),
         public_url=env.str("PUBLIC_URL", "", validate=is_address).rstrip("/"),
         portal_keys=tuple(env.list("PORTAL_SECRET_KEY", validate=are_keys)),
         signing_key=key_setting(env, "ACTOR_SIGNING_KEY", read_signing_key),

@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from chassis.errors import Invalid
 from gateway.parts import parts
-from gateway.reading import MISSING, invalid, invalid_names
+from gateway.reading import MISSING, client, invalid, invalid_names
 
 # A message holds a chunk in base64, at most 1 MiB of it.
 CHUNK = 768 * 1024
@@ -44,7 +44,8 @@ class UploadBody:
         if request.mimetype != "multipart/form-data":
             raise UnsupportedMediaType("Send the file as multipart/form-data.")
         request.max_content_length = parts().settings.max_upload + AROUND_THE_FILE
-        given = {**request.form.to_dict(), **request.files.to_dict()}
+        with parts().receiving.place(client()):
+            given = {**request.form.to_dict(), **request.files.to_dict()}
         unknown = sorted(given.keys() - self._known)
         if unknown:
             raise invalid_names(unknown, [])

@@ -1,5 +1,6 @@
 """gunicorn's threaded worker, with problem details for what never reaches the application, and no endless waiting.
 
+A request gets a thread when it has arrived, and a client gets so many connections and no more (gateway.connections).
 An answer given before the request's body was read tells the client that the connection ends with it, and the client
 gets the whole answer even while it is still sending.
 """
@@ -7,6 +8,7 @@ gets the whole answer even while it is still sending.
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import struct
 import time
@@ -15,9 +17,12 @@ from typing import Any
 from gunicorn import util
 from gunicorn.http import errors
 from gunicorn.http.body import ChunkedReader
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
+from werkzeug.datastructures import Headers
 
-from gateway.problems import CODE_OF_STATUS, CONTENT_TYPE, body_of, title_of
+from gateway import safety
+from gateway.connections import Connection, Crowd, client_at
+from gateway.problems import CODE_OF_STATUS, CONTENT_TYPE, EXTRA_HEADERS, body_of, title_of
 
 # A client that sends or takes nothing for this long gives its thread back.
 STALLED_SECONDS = 15
@@ -39,23 +44,74 @@ STATUS_OF_ERROR = (
 )
 DETAILS = {
     400: "This is no HTTP request.",
+    408: "The request did not arrive.",
     414: "The address is too long.",
+    429: "Too many connections are open from this address.",
     431: "The headers are too large.",
 }
+NOTHING_TO_ACCEPT = (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK)
 
 
 class Worker(ThreadWorker):
     """The gateway's worker."""
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._crowd = Crowd(0)
+        self._busy: set[Connection] = set()
+
+    def load_wsgi(self) -> None:
+        """Loads the application, which knows the settings."""
+        super().load_wsgi()
+        self._crowd = Crowd(self.wsgi.parts.settings.most_connections)
+
+    def accept(self, listener: Any) -> None:
+        """Takes a new connection in, unless its client has too many."""
+        try:
+            sock, client = listener.accept()
+        except OSError as error:
+            if error.errno in NOTHING_TO_ACCEPT:
+                return
+            raise
+        if not self._crowd.enter(client_at(client)):
+            dismiss(sock, 429)
+            util.close(sock)
+            return
+        self.nr_conns += 1
+        self.enqueue_req(Connection(self.cfg, sock, client, listener.getsockname(), self._crowd))
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Called when a thread is done with a connection."""
+        self._busy.discard(conn)
+        conn.rest()
+        super().finish_request(conn, fs)
+
+    def murder_pending(self) -> None:
+        """Ends what takes too long: requests that don't arrive, clients that don't send or take what they should."""
+        super().murder_pending()
+        now = time.monotonic()
+        for conn in [each for each in self.pending_conns if each.is_dribbling(now)]:
+            self.pending_conns.remove(conn)
+            self.poller.unregister(conn.sock)
+            self.nr_conns -= 1
+            dismiss(conn.sock, 408)
+            conn.close()
+        for conn in [each for each in self._busy if each.is_overdue(now)]:
+            conn.cut()
+
     def enqueue_req(self, conn: Any) -> None:
         """Hands a connection to a thread."""
+        self._busy.add(conn)
+        conn.begin()
         # The kernel's own limits: gunicorn switches between blocking and not, and forgets Python's.
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, TIMEVAL)
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, TIMEVAL)
         super().enqueue_req(conn)
 
     def handle(self, conn: Any) -> Any:
-        """Answers a connection's request; whether to keep it."""
+        """Answers a connection's request, if it has arrived; whether to keep it."""
+        if not conn.has_arrived():
+            return _DEFER
         is_kept = super().handle(conn)
         if is_kept is False:
             # gunicorn would do it in the thread that serves all connections, which then wait for this client.
@@ -113,13 +169,19 @@ def linger(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
+def dismiss(connection: socket.socket, status: int) -> None:
+    """Answers a client that gets no thread. What it has said is taken in, or closing would take the answer back."""
+    connection.settimeout(0)
+    util.write_nonblock(connection, refusal(status))
+    with contextlib.suppress(OSError):
+        connection.recv(LINGER_BYTES)
+
+
 def refusal(status: int) -> bytes:
     """A whole HTTP answer with a problem."""
     body = body_of(status, CODE_OF_STATUS[status], DETAILS[status])
-    head = (
-        f"HTTP/1.1 {status} {title_of(status)}\r\n"
-        f"Content-Type: {CONTENT_TYPE}\r\n"
-        f"Content-Length: {len(body)}\r\n"
-        "Connection: close\r\n\r\n"
-    )
-    return head.encode() + body
+    headers = Headers(EXTRA_HEADERS.get(status, {}))
+    headers["Content-Type"], headers["Content-Length"] = CONTENT_TYPE, str(len(body))
+    headers["Connection"] = "close"
+    safety.add_headers(headers, has_tls=False)
+    return f"HTTP/1.1 {status} {title_of(status)}\r\n{headers}".encode() + body
