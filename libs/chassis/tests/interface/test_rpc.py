@@ -109,6 +109,22 @@ def test_a_request_that_cannot_be_read_is_set_aside_and_the_service_lives(toy, b
     assert toy.pid == pid
 
 
+def test_a_copy_of_a_request_to_another_service_is_not_run(toy):
+    """Brokers before RabbitMQ 4.0.3 let a user address copies to services that it may not call."""
+    person = actor("admin")
+    call = CallContext(deadline=time.time() + 5, actor=person)
+    headers = context.to_headers(call, None, keys.signer().sign)
+    for way in ("CC", "BCC"):
+        send_raw(
+            wire.encode_request({"label": "smuggled"}),
+            "third.make_thing",
+            application_headers={**headers, way: ["toy.make_thing"]},
+        )
+    toy.call("make_thing", actor=person, label="in order")
+    statement = "SELECT label FROM things WHERE organization_id = %s"
+    assert toy.sql(statement, (str(person.organization_id),)) == [("in order",)]
+
+
 def test_a_request_that_wants_no_reply_is_run(toy):
     person = actor("admin")
     call = CallContext(deadline=time.time() + 5, actor=person)
