@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,21 @@ def test_secrets_and_addresses_go_only_to_the_process_that_needs_them(
     assert "DATABASE_URL" not in system.gateway(8080).environment
     assert "PORTAL_SECRET_KEY" in system.gateway(8080).environment
     assert "PORTAL_SECRET_KEY" not in specs["identity.1"].environment
+
+
+def test_mails_go_into_the_run_folder_unless_the_person_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = System(RunDir(tmp_path), databases(tmp_path), accounts(tmp_path), "http://here:8080")
+
+    def identity() -> Mapping[str, str]:
+        return next(iter(system.services(dict.fromkeys(SERVICES, 1)))).environment
+
+    assert identity()["MAIL_FOLDER"] == str(tmp_path / "mail")
+    assert identity()["PUBLIC_URL"] == "http://here:8080"
+    for name in ("PUBLIC_URL", "SMTP_URL", "RATE_LIMIT_SCALE"):
+        monkeypatch.setenv(name, f"my {name}")
+        assert identity()[name] == f"my {name}"
 
 
 def test_each_process_is_a_broker_user_of_its_own(tmp_path: Path) -> None:
