@@ -55,6 +55,7 @@ def configure(level: str, **bound: str) -> None:
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter)
+    handler.addFilter(without_quotations)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(threshold, logging.WARNING))
@@ -82,6 +83,18 @@ def text_of(error: BaseException) -> str:
         names = (getattr(of_database.diag, f"{kind}_name", None) for kind in NAMED)
         return " ".join(word for word in (of_database.pgcode, *names) if word) or "no code"
     return "(not shown)" if isinstance(error, QUOTING) else str(error)
+
+
+def without_quotations(record: logging.LogRecord) -> bool:
+    """Lets every line of a library through; of errors in it, no more is said than `text_of` gives."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            f"{type(each).__qualname__}: {text_of(each)}"
+            if isinstance(each, BaseException)
+            else each
+            for each in record.args
+        )
+    return True
 
 
 def is_unexpected(record: logging.LogRecord) -> bool:

@@ -15,18 +15,24 @@ from chassis.prepare import LOGGING
 SECRET = "Dear Ada, the number is 1815"  # nosec B105 # made up for a test
 
 
-def trace_from(action, capsys):
-    """What the log has of an error that the action raises."""
+def line_about(action, capsys):
+    """The log's line about an error that the action raises, written as Nameko does: with the error in its text, too."""
     before = logging.getLogger().handlers[:]
     logs.configure("INFO", service="toy")
     try:
         try:
             action()
-        except Exception:
-            logging.getLogger("anybody").exception("failed")
+        except Exception as error:
+            log = logging.getLogger("anybody")
+            log.error("error handling %s: %s", "worker", error, exc_info=True)  # noqa: G201
     finally:
         logging.getLogger().handlers = before
-    return json.loads(capsys.readouterr().out)["exception"]
+    return json.loads(capsys.readouterr().out)
+
+
+def trace_from(action, capsys):
+    """What the log has of an error that the action raises."""
+    return line_about(action, capsys)["exception"]
 
 
 @pytest.fixture
@@ -43,6 +49,12 @@ def fail(database, organization_id):
 def test_postgresql_quotes_what_it_can_not_read(fail):
     with pytest.raises(sa.exc.DataError, match=SECRET):
         fail()
+
+
+def test_what_postgresql_quotes_is_not_in_a_librarys_line_either(fail, capsys):
+    line = line_about(fail, capsys)
+    assert line["event"] == "error handling worker: DataError: 22P02"
+    assert SECRET not in json.dumps(line)
 
 
 def test_what_a_row_violates_is_named_in_the_trace(database, organization_id, capsys):
