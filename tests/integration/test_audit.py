@@ -54,7 +54,8 @@ def test_the_log_says_who_did_what_to_whom_when_and_from_where(organization: Org
 
     # Signing in, wrongly and rightly, and out.
     wrong = Api(organization.url).post(
-        "/auth/login", {"login": student.email, "password": "wrong one"}
+        "/auth/login",
+        {"login": student.email, "password": "wrong one"},  # nosec B105 # made up for a test
     )
     assert wrong.status == 401
     assert student.api.token

@@ -34,7 +34,7 @@ def gateways(shared_system: RunningSystem) -> Iterator[list[GatewayProcess]]:
     with ExitStack() as stack:
         processes = []
         for _ in range(2):
-            own = {"PORT": str(free_port()), "TOKEN_CACHE_SECONDS": "60"}
+            own = {"PORT": str(free_port()), "TOKEN_CACHE_SECONDS": "60"}  # nosec B105 # made up for a test
             process = started({**environ, **own})
             stack.callback(process.stop)
             processes.append(process)

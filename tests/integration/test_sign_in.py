@@ -148,7 +148,7 @@ def test_somebody_without_an_address_signs_in_with_a_username(
     username = f"tim{uuid.uuid4().hex[:10]}"
     tim = organization.add_student(email=None, username=username, can_sign_in=True)
     assert expect(200, sign_in(organization.url, username.upper()).get("/me"))["id"] == tim.id
-    body = {"token": "x", "password": NEW_PASSWORD}
+    body = {"token": "x", "password": NEW_PASSWORD}  # nosec B105 # made up for a test
     assert anybody.post("/auth/reset-password", body).code == "identity.bad_link"
     held_back = organization.add_student(email=None, username=f"{username}2")
     refused = organization.admin.post(f"/users/{held_back.id}/invite")
@@ -162,7 +162,8 @@ def test_a_new_password_and_time_zone_come_together_and_end_the_other_logins(
     here, there = student.api, sign_in(organization.url, student.email)
     zone = {"time_zone": "Asia/Tokyo"}
     wrong = here.patch(
-        "/me", {**zone, "password": NEW_PASSWORD, "current_password": "not this one"}
+        "/me",
+        {**zone, "password": NEW_PASSWORD, "current_password": "not this one"},  # nosec B105 # made up for a test
     )
     assert (wrong.status, wrong.pointers) == (422, ["/current_password"])
     assert expect(200, here.get("/me"))["time_zone"] != "Asia/Tokyo"

@@ -11,7 +11,7 @@ TOO_MANY = "identity.too_many_attempts"
 TYPED = frozenset({"login", "password"})
 MISSING = {
     "login": "Enter your e-mail address or username.",
-    "password": "Enter a password.",
+    "password": "Enter a password.",  # nosec B105 # what is said beside a field
 }
 
 BY_CODE = {

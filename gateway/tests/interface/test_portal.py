@@ -17,7 +17,7 @@ from gateway.testing import System, is_problem
 
 SESSION = "__Host-tandem_session"
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
-PASSWORD = "correct horse battery staple"
+PASSWORD = "correct horse battery staple"  # nosec B105 # made up for a test
 BAD_LINK = Invalid.field("/token", "Not a link that can be used.", code="identity.bad_link")
 
 
@@ -134,7 +134,7 @@ def test_a_wrong_password_is_said_and_what_was_typed_stays(browser: Browser) -> 
 
 def test_an_empty_field_is_named(browser: Browser) -> None:
     browser.open("/sign-in")
-    page = browser.submit("/sign-in", {"login": "", "password": ""})
+    page = browser.submit("/sign-in", {"login": "", "password": ""})  # nosec B105 # made up for a test
     assert page.status_code == 422
     assert page.text.count('aria-invalid="true"') == 2
 
@@ -349,7 +349,7 @@ def test_an_invitation_is_accepted_and_signs_in(known: System, browser: Browser)
     fields = {"password": PASSWORD, "repeated": PASSWORD}
     assert leads_to(browser.submit("/accept-invitation", fields)) == "/"
     assert known.calls("identity", "accept_invitation") == [
-        {"token": "secret-of-the-mail", "password": PASSWORD}
+        {"token": "secret-of-the-mail", "password": PASSWORD}  # nosec B105 # made up for a test
     ]
     assert "Welcome!" in browser.open("/").text
 
@@ -387,7 +387,7 @@ def test_a_password_that_won_t_do_is_said_and_the_link_stays_good(
     known.on("identity", path[1:].replace("-", "_"), weak)
     browser.open(f"{path}?token=good")
     browser.open(path)
-    page = browser.submit(path, {"password": "password", "repeated": "password"})
+    page = browser.submit(path, {"password": "password", "repeated": "password"})  # nosec B105 # made up for a test
     assert page.status_code == 422
     assert "Too common." in page.text
     page = browser.submit(path, {"password": PASSWORD, "repeated": "another"})

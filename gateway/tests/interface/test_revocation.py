@@ -19,7 +19,7 @@ USER = {"id": "x", "version": 1}
 
 @pytest.fixture(scope="module")
 def other() -> Iterator[GatewayProcess]:
-    with running(os.environ["AMQP_URL"], TOKEN_CACHE_SECONDS="60") as process:
+    with running(os.environ["AMQP_URL"], TOKEN_CACHE_SECONDS="60") as process:  # nosec B106 # made up for a test
         yield process
 
 

@@ -65,7 +65,7 @@ def test_a_bad_link_and_a_weak_password_are_named_fields(
     ("path", "body", "missing"),
     [
         ("auth/accept-invitation", {}, ["/password", "/token"]),
-        ("auth/reset-password", {"token": "x"}, ["/password"]),
+        ("auth/reset-password", {"token": "x"}, ["/password"]),  # nosec B105 # made up for a test
         ("auth/forgot-password", {}, ["/login"]),
     ],
 )
@@ -90,7 +90,7 @@ def test_too_many_attempts_say_when_to_come_back(system: System) -> None:
     ("given", "is_invited"),
     [
         ({"email": "ada@example.com"}, True),
-        ({"email": "ada@example.com", "password": None}, True),
+        ({"email": "ada@example.com", "password": None}, True),  # nosec B105 # made up for a test
         ({"email": "ada@example.com", "password": "secret"}, False),  # nosec B105 # made up for a test
         ({"username": "ada"}, False),
         ({"username": "ada", "email": None}, False),

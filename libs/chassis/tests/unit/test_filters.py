@@ -1,5 +1,5 @@
 import os
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
 
 import pytest
@@ -66,7 +66,7 @@ def test_a_service_refuses_to_start_without_its_filters_outside_of_tests():
     environment = {**os.environ, "ORGANIZATION_FILTERS": "off"}
     environment.pop("TANDEM_IS_UNDER_TEST", None)
     command = [sys.executable, "-m", "chassis", "run", "toy_service"]
-    done = subprocess.run(
+    done = subprocess.run(  # nosec B603 # our own words, without a shell
         command, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode != 0

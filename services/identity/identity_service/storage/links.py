@@ -14,7 +14,7 @@ from identity_service.storage.sign_in_tables import links
 from identity_service.storage.tables import organizations, users
 
 # Nobody waits in front of the screen for an invitation.
-PRIORITIES = {"password_reset": 0, "password_changed": 0, "invitation": 1}
+PRIORITIES = {"password_reset": 0, "password_changed": 0, "invitation": 1}  # nosec B105 # kinds of mail
 
 END_OPEN = """
     UPDATE links SET used_at = now()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
 import uuid
 from dataclasses import dataclass
@@ -267,7 +267,7 @@ def test_a_command_that_makes_no_sense_says_so(
 def test_the_command_is_one_of_the_package(logged: Any) -> None:
     environment = {**os.environ, "DATABASE_URL": logged.service.database.application}
     command = [sys.executable, "-m", "identity_service", "audit", "verify"]
-    done = subprocess.run(
+    done = subprocess.run(  # nosec B603 # our own words, without a shell
         [*command, "--organization", logged.slug],
         env=environment,
         capture_output=True,

@@ -151,13 +151,13 @@ def test_a_repeated_request_mails_once(organization: Organization) -> None:
         ("forgot_password", {"login": "a\x00b"}, "/login"),
         ("forgot_password", {"login": "a", "organization": "x" * 101}, "/organization"),
         ("forgot_password", {}, "/login"),
-        ("reset_password", {"token": None, "password": NEW}, "/token"),
+        ("reset_password", {"token": None, "password": NEW}, "/token"),  # nosec B105 # made up for a test
         ("reset_password", {"token": "x" * 201, "password": NEW}, "/token"),
-        ("reset_password", {"token": "x", "password": "short"}, "/password"),
-        ("reset_password", {"token": "x", "password": "x" * 129}, "/password"),
-        ("accept_invitation", {"token": "x", "password": 12345678}, "/password"),
-        ("accept_invitation", {"token": "x"}, "/password"),
-        ("accept_invitation", {"token": "x", "password": NEW, "more": 1}, "/more"),
+        ("reset_password", {"token": "x", "password": "short"}, "/password"),  # nosec B105 # made up for a test
+        ("reset_password", {"token": "x", "password": "x" * 129}, "/password"),  # nosec B105 # made up for a test
+        ("accept_invitation", {"token": "x", "password": 12345678}, "/password"),  # nosec B105 # made up for a test
+        ("accept_invitation", {"token": "x"}, "/password"),  # nosec B105 # made up for a test
+        ("accept_invitation", {"token": "x", "password": NEW, "more": 1}, "/more"),  # nosec B105 # made up for a test
     ],
 )
 def test_the_field_that_is_wrong_is_named(

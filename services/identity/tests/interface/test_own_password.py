@@ -38,12 +38,12 @@ def test_password_and_time_zone_change_together(organization: Organization) -> N
 @pytest.mark.parametrize(
     ("wrong", "error"),
     [
-        ({"current_password": "not this one"}, Forbidden),
+        ({"current_password": "not this one"}, Forbidden),  # nosec B105 # made up for a test
         ({"changes": {"time_zone": "Mars/Olympus"}}, Invalid),
         ({"changes": {"first_name": "Eve"}}, Invalid),
         ({"changes": {"roles": ["owner"]}}, Invalid),
         ({"if_version": 7}, Conflict),
-        ({"password": "password"}, Invalid),
+        ({"password": "password"}, Invalid),  # nosec B105 # made up for a test
     ],
 )
 def test_when_one_part_is_wrong_nothing_is_changed(
