@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from chassis.testing import wait_until
 
@@ -182,7 +183,7 @@ FIELDS_OF_OURS: dict[str, Any] = {
     "organization_id": str(uuid.uuid4()),
     "status": "active",
     "version": 99,
-    "password_hash": "x",
+    "password_hash": "x",  # nosec B105 # made up for a test
     "created_at": "2020-01-01T00:00:00Z",
     "is_admin": True,
     "permissions": ["*"],
@@ -430,6 +431,47 @@ def test_no_answer_leads_where_the_host_header_says(url: str, host: bytes, path:
     forwarded = b"\r\nX-Forwarded-Host: evil.example\r\nForwarded: host=evil.example\r\n\r\n"
     head = raw_answer(url, request + forwarded).partition(b"\r\n\r\n")[0]
     assert b"evil" not in head
+
+
+ANSWERS = [
+    "/api/v1/me",
+    "/api/v1/nowhere",
+    "/api/v1/auth/login",
+    "/api/openapi.json",
+    "/api/docs",
+    "/api/docs/docs.js",
+    "/healthz",
+    "/",
+    "/sign-in",
+    "/nowhere",
+]
+
+
+@pytest.mark.parametrize("path", ANSWERS)
+def test_every_answer_tells_browsers_what_not_to_do(url: str, path: str) -> None:
+    foreign = {"Origin": "https://evil.example", "Accept": "text/html"}
+    for method in ("GET", "OPTIONS", "POST"):
+        answer = requests.request(
+            method, url + path, headers=foreign, allow_redirects=False, timeout=10
+        )
+        headers = answer.headers
+        policy = headers["Content-Security-Policy"]
+        assert {"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} <= {
+            part.strip() for part in policy.split(";")
+        }
+        assert "unsafe" not in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] in {"no-referrer", "same-origin"}
+        assert not [name for name in headers if name.lower().startswith("access-control-")]
+        assert not answer.cookies or not path.startswith("/api")
+
+
+def test_no_answer_about_people_is_kept_by_browsers_or_proxies(home: Organization) -> None:
+    for path in ("/me", "/users", f"/users/{home.owner.id}", "/organization", "/sessions"):
+        kept = home.admin.get(path).headers["Cache-Control"]
+        assert kept in {"no-store", "private, no-cache"}
+    login = {"login": home.owner.email, "password": PASSWORD}
+    assert Api(home.url).post("/auth/login", login).headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize(
