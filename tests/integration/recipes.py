@@ -188,13 +188,20 @@ def log_out(a: Attempt) -> Answer:
 
 
 def open_link(a: Attempt, path: str) -> Answer:
-    return a.send("POST", path, {"token": "made-up", "password": PASSWORD})
+    return a.send("POST", path, {"token": "made-up", "password": PASSWORD})  # nosec B105 # made up for a test
 
 
 def create_user(a: Attempt) -> Answer:
     names = {"first_name": "New", "last_name": "Student"}
     body = {"roles": ["student"], **names, "email": email(), "send_invitation": False}
     return a.send("POST", "/users", body)
+
+
+def erase(a: Attempt) -> Answer:
+    user_id = a.person
+    user = expect(200, a.world.organization.admin.get(f"/users/{user_id}"))
+    confirm = {"confirm": f"{user['first_name']} {user['last_name']}"}
+    return a.send("POST", f"/users/{user_id}/erase", confirm)
 
 
 def end(a: Attempt) -> Answer:
@@ -244,6 +251,9 @@ RECIPES: dict[str, Recipe] = {
     "PATCH /users/{user_id}": lambda a: a.send("PATCH", f"/users/{a.person}", {"phone": "1"}),
     "POST /users/{user_id}/archive": lambda a: a.send("POST", f"/users/{a.person}/archive"),
     "POST /users/{user_id}/restore": lambda a: a.send("POST", f"/users/{a.person}/restore"),
+    "GET /users/{user_id}/export": simply("GET", "/users/{w.student.id}/export"),
+    "POST /users/{user_id}/erase": erase,
+    "GET /me/export": simply("GET", "/me/export"),
     "POST /users/{user_id}/invite": lambda a: a.send("POST", f"/users/{a.person}/invite"),
     "POST /users/invitations": lambda a: a.send(
         "POST", "/users/invitations", {"user_ids": [a.world.stranger.id]}

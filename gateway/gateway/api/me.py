@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from chassis.context import current_actor
 from chassis.errors import FieldError, Forbidden, Invalid
-from gateway import access, auth, etag, refreshing, rpc
+from gateway import access, archives, auth, etag, refreshing, rpc
 from gateway.declarations import Answer
 from gateway.parts import parts
 from gateway.reading import JsonBody
@@ -49,6 +49,16 @@ def change_me(body: dict[str, Any]) -> Response:
     if changes:
         refreshing.people(user["id"])
     return etag.answer(user)
+
+
+@routes.get(
+    "/me/export",
+    who=access.SIGNED_IN,
+    answers={200: Answer(None, "A ZIP file; README.txt in it.", content_type=archives.ZIP)},
+)
+def export_me() -> Response:
+    """Everything that is kept about the signed-in person, as one archive."""
+    return archives.of_person(str(current_actor().user_id))
 
 
 def own_user() -> dict[str, Any]:

@@ -7,13 +7,14 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from chassis.context import current, current_actor
-from gateway import access, answers, etag, refreshing, rpc, settling, visibility
+from gateway import access, answers, archives, etag, refreshing, rpc, settling, visibility
 from gateway.declarations import Answer
 from gateway.parts import parts
 from gateway.reading import JsonBody
 from gateway.routes import Routes
 from gateway.schemas.people import (
     CreatedUser,
+    Erasure,
     Invitations,
     Invited,
     NewUser,
@@ -152,6 +153,35 @@ def invite_user(user_id: str) -> Response:
 def invite_users(body: dict[str, Any]) -> Response:
     """Mail the invitations that were held back: those of some people, or all of them."""
     return answers.json(rpc.change("identity", "invite_users", **body), 202)
+
+
+@routes.get(
+    "/users/<uuid:user_id>/export",
+    who=access.THEMSELVES_OR_OWNERS,
+    answers={200: Answer(None, "A ZIP file; README.txt in it.", content_type=archives.ZIP)},
+)
+def export_user(user_id: str) -> Response:
+    """Everything that is kept about a person, over all services, as one archive.
+
+    It is complete, or there is none: 503 when a service does not answer.
+    """
+    return archives.of_person(user_id)
+
+
+@routes.post(
+    "/users/<uuid:user_id>/erase",
+    who=access.OWNERS,
+    body=JsonBody(Erasure),
+    answers={200: Answer(User, "The person, erased.", has_tag=True)},
+)
+def erase_user(user_id: str, body: dict[str, Any]) -> Response:
+    """Erase a person, for good: names, addresses and what they wrote go, history stays by their id.
+
+    Assignments end and coming sessions are cancelled. The other services follow within moments.
+    """
+    user = rpc.change("identity", "erase_user", user_id=user_id, **body)
+    refreshing.people(user_id)
+    return etag.answer(user)
 
 
 def changed(method: str, user_id: str) -> Response:

@@ -32,6 +32,11 @@ class User(Shape):
     created_at = moment(required=True)
     updated_at = moment(required=True)
     version = StrictInteger(required=True)
+    erased_at = moment(
+        required=True,
+        allow_none=True,
+        metadata={"description": "When the person was erased; names and addresses are gone then."},
+    )
 
 
 class UserPage(Shape):
@@ -130,6 +135,20 @@ class UserChanges(Name):
     """What to change of a user."""
 
     roles = roles()
+
+
+class Erasure(StrictSchema):
+    """What confirms that a person is to be erased."""
+
+    confirm = Text(
+        required=True,
+        min=1,
+        max=300,
+        metadata={
+            "description": "The person's first and last name, as they are shown.",
+            "examples": ["Ada Lovelace"],
+        },
+    )
 
 
 class UserQuery(PageQuery):

@@ -34,6 +34,13 @@ FORGET_WORDS: Final = """
 """
 
 
+# Why a mail was not taken may repeat the address; a link goes with its mail's reason to be.
+FORGET_MAILS: Final = """
+    DELETE FROM mails WHERE organization_id = %(organization)s AND user_id = %(person)s;
+    DELETE FROM links WHERE organization_id = %(organization)s AND user_id = %(person)s
+"""
+
+
 def keep_names(uow: UnitOfWork, user_id: uuid.UUID, names: Mapping[str, str]) -> None:
     """Keeps what a person was called until `forget_names`."""
     values = {"organization_id": uow.organization_id, "user_id": user_id, "names": dict(names)}
@@ -54,6 +61,12 @@ def forget_names(uow: UnitOfWork, user_id: uuid.UUID) -> None:
 def forget_words(uow: UnitOfWork) -> None:
     """Removes the words that nobody of the organization is called any more."""
     uow.connection.exec_driver_sql(FORGET_WORDS, {"organization": str(uow.organization_id)})
+
+
+def forget_mails(uow: UnitOfWork, user_id: uuid.UUID) -> None:
+    """Removes the person's links and the notes of what was mailed to them."""
+    ids = {"organization": str(uow.organization_id), "person": str(user_id)}
+    uow.connection.exec_driver_sql(FORGET_MAILS, ids)
 
 
 def whose(uow: UnitOfWork, user_id: uuid.UUID) -> dict[str, Any]:

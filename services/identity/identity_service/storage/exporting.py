@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from chassis.exporting import listed
 from chassis.fields import rfc3339
 from identity_service import schemas
+from identity_service.storage.audit_tables import audit_entries
 from identity_service.storage.people import COLUMNS
+from identity_service.storage.sign_in_tables import links
 from identity_service.storage.tables import logins, organizations, users
 
 
@@ -28,6 +30,32 @@ def sign_in(row: Any, _: uuid.UUID) -> dict[str, Any]:
         "expires_at": rfc3339(row.expires_at),
     }
 
+
+def link(row: Any, _: uuid.UUID) -> dict[str, Any]:
+    """One invitation or way to a new password; the link itself is never stored."""
+    return {
+        "id": str(row.id),
+        "purpose": row.purpose,
+        "created_at": rfc3339(row.created_at),
+        "expires_at": rfc3339(row.expires_at),
+        "used_at": None if row.used_at is None else rfc3339(row.used_at),
+    }
+
+
+def entry(row: Any, person_id: uuid.UUID) -> dict[str, Any]:
+    """An entry of the audit log. From where somebody else acted is nobody's but theirs."""
+    return {
+        "number": row.number,
+        "at": rfc3339(row.at),
+        "actor_id": None if row.actor_id is None else str(row.actor_id),
+        "address": row.address if row.actor_id == person_id else None,
+        "action": row.action,
+        "targets": [str(target) for target in row.targets],
+        "details": row.details,
+    }
+
+
+PERSON: Final = sa.bindparam("person_id", type_=sa.Uuid)
 
 SECTIONS: Final = (
     listed(
@@ -51,5 +79,25 @@ SECTIONS: Final = (
         ),
         (logins.c.created_at, logins.c.id),
         sign_in,
+    ),
+    listed(
+        "links",
+        "Invitations and links for a new password that were mailed to the person.",
+        sa.select(links).where(
+            links.c.organization_id == sa.bindparam("organization_id"), links.c.user_id == PERSON
+        ),
+        (links.c.created_at, links.c.id),
+        link,
+    ),
+    listed(
+        "audit",
+        "Entries of the audit log about what the person did, with the address it came from, and what was done to them.",
+        sa.select(audit_entries).where(
+            audit_entries.c.organization_id == sa.bindparam("organization_id"),
+            (audit_entries.c.actor_id == PERSON)
+            | (audit_entries.c.targets.contains(sa.func.array([PERSON]))),
+        ),
+        (audit_entries.c.number,),
+        entry,
     ),
 )

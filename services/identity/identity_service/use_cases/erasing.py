@@ -18,7 +18,7 @@ from chassis.database import SYSTEM, Database, UnitOfWork
 from chassis.events import Event
 from chassis.exporting import require_owner
 from identity_service import errors, events, schemas
-from identity_service.storage import credentials, organizations, people
+from identity_service.storage import credentials, links, organizations, people
 from identity_service.storage import erasing as rows
 from identity_service.use_cases.lifecycle import require_another_owner
 from identity_service.use_cases.new_passwords import publish_revocation
@@ -73,13 +73,14 @@ def erase(uow: UnitOfWork, row: Any) -> Any:
         **NOTHING,
         **ERASED_NAME,
         "status": "archived",
-        "password_hash": None,
+        "password_hash": None,  # nosec B105 # there is none any more
         "time_zone": default_zone(uow, uow.organization_id),
         "erased_at": sa.func.now(),
     }
     row = people.change_user(uow, uow.organization_id, row.id, changes)
     audit.record(uow, "user.erased", targets=[row.id])
     credentials.end_logins(uow, uow.organization_id, row.id)
+    links.end(uow, uow.organization_id, [row.id])
     publish_revocation(uow, row.id)
     uow.publish("user_erased", subject=str(row.id), data=events.users_changed([row]))
     return row
@@ -98,6 +99,7 @@ def forget_erased(database: Database, event: Event) -> None:
 def forget(uow: UnitOfWork, user_id: uuid.UUID) -> None:
     """Everything but the row itself."""
     rows.forget_words(uow)
+    rows.forget_mails(uow, user_id)
     rewrite_operations(uow, user_id)
 
 

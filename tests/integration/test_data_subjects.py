@@ -1,0 +1,232 @@
+"""One person's data over the whole system: handed out complete, and erased until no database knows the person."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import uuid
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from chassis.testing import wait_until
+
+from .client import BASE, PASSWORD, Organization, Person, expect, session, sign_up
+from .system import SERVICES, RunningSystem
+
+# Words that nobody else in any test is called or writes.
+NAMES = {"first_name": "Wolframia", "last_name": "Quastenberger"}
+SAID = "Schnickschnack and more"
+WROTE = "Kladderadatsch for the teacher"
+
+
+@dataclass
+class Subject:
+    """A student with something of everything, and whoever shares it."""
+
+    organization: Organization
+    student: Person
+    instructor: Person
+    conversation_id: str
+    session_id: str
+    import_id: str
+    username: str
+
+    @property
+    def words(self) -> list[str]:
+        """What only this person can be told by, in lower case."""
+        own = [*NAMES.values(), self.student.email, self.username, "5550199", SAID, WROTE]
+        return [word.lower() for word in own]
+
+
+@pytest.fixture
+def subject(shared_system: RunningSystem) -> Subject:
+    organization = sign_up(shared_system.url)
+    unique = uuid.uuid4().hex[:8]
+    email, username = f"{unique}.quastenberger@example.org", f"quasti{unique}"
+    instructor = organization.add_instructor(can_sign_in=True)
+    student = organization.add_student(
+        can_sign_in=True, email=email, username=username, phone="+1 555 0199", **NAMES
+    )
+    organization.assign(instructor, student)
+    words = {"title": f"With {NAMES['first_name']}", "notes": WROTE, "location": "At home"}
+    body = session(instructor, student, 900, **words)
+    session_id = expect(201, organization.admin.post("/sessions", body))["id"]
+    opened = expect(201, student.api.post("/conversations", {"participant_id": instructor.id}))
+    path = f"/conversations/{opened['id']}/messages"
+    for api, text in ((student.api, SAID), (instructor.api, "An answer"), (student.api, SAID)):
+        expect(201, api.post(path, {"body": text}, headers={"Idempotency-Key": uuid.uuid4().hex}))
+    upload = organization.upload(
+        "role,first_name,last_name,email,phone,students\n"
+        f"student,{NAMES['first_name']},{NAMES['last_name']},{email},5550199,\n"
+        f"instructor,Another,Teacher,another.{unique}@example.org,,{email}; {username}\n"
+    )
+    return Subject(
+        organization, student, instructor, opened["id"], session_id, upload["id"], username
+    )
+
+
+def archive(url: str, path: str, token: str | None) -> dict[str, Any]:
+    """An export's files, read."""
+    answer = requests.get(
+        url + BASE + path, headers={"Authorization": f"Bearer {token}"}, timeout=60
+    )
+    assert answer.status_code == 200, answer.text
+    return read_archive(answer.content)
+
+
+def read_archive(content: bytes) -> dict[str, Any]:
+    with zipfile.ZipFile(io.BytesIO(content)) as found:
+        assert found.testzip() is None
+        texts = {name: found.read(name).decode() for name in found.namelist()}
+    return {
+        name: json.loads(text) if name.endswith(".json") else text for name, text in texts.items()
+    }
+
+
+def test_an_export_holds_everything_for_the_person_and_for_an_owner(subject: Subject) -> None:
+    organization, student = subject.organization, subject.student
+    files = archive(organization.url, f"/users/{student.id}/export", organization.owner_token)
+    own = archive(organization.url, "/me/export", student.api.token)
+    assert set(own) == set(files)
+    [profile] = files["identity/profile.json"]
+    assert (profile["email"], profile["username"]) == (student.email, subject.username)
+    assert profile["organization"]["id"] == organization.id
+    assert files["identity/sign_ins.json"]
+    actions = {entry["action"] for entry in own["identity/audit.json"]}
+    assert {"user.created", "user.exported"} <= actions
+    [assignment, *_] = files["assignment/assignments.json"]
+    assert (assignment["student_id"], assignment["status"]) == (student.id, "active")
+    [lesson] = files["booking/sessions.json"]
+    assert (lesson["id"], lesson["notes"]) == (subject.session_id, WROTE)
+    said = [(m["direction"], m["body"]) for m in files["messaging/messages.json"]]
+    assert said == [("sent", SAID), ("received", "An answer"), ("sent", SAID)]
+    [row] = files["import/uploaded_rows.json"]
+    assert row["cells"]["email"] == student.email
+    others = {person["id"]: person["first_name"] for person in files["people.json"]}
+    assert others[subject.instructor.id] == "Instructor"
+    assert "messaging/messages.json" in files["README.txt"]
+
+
+def test_after_an_erasure_no_database_knows_the_person(
+    shared_system: RunningSystem, subject: Subject
+) -> None:
+    organization, student = subject.organization, subject.student
+    for word in (*subject.words[:2], SAID.lower()):
+        assert tables_with(shared_system, word), f"{word} was nowhere to begin with"
+    erase(subject)
+    wait_until(lambda: is_erased_everywhere(shared_system, student), 60)
+    found = {word: tables_with(shared_system, word) for word in subject.words}
+    assert found == {word: [] for word in subject.words}
+    report = expect(200, organization.admin.get(f"/imports/{subject.import_id}/report.csv"))
+    assert not [word for word in subject.words if word in report.lower()]
+    assert "another." in report
+
+
+def erase(subject: Subject) -> Any:
+    body = {"confirm": " ".join(NAMES.values())}
+    path = f"/users/{subject.student.id}/erase"
+    return expect(200, subject.organization.admin.post(path, body))
+
+
+def is_erased_everywhere(system: RunningSystem, person: Person) -> bool:
+    statement = "SELECT 1 FROM erased_people WHERE person_id = %s"
+    is_noted = all(system.sql(service, statement, (person.id,)) for service in SERVICES)
+    kept = system.sql("identity", "SELECT 1 FROM former_names WHERE user_id = %s", (person.id,))
+    return is_noted and not kept
+
+
+def tables_with(system: RunningSystem, word: str) -> list[str]:
+    """Every table of every database of which any row says `word`, bytes included."""
+    found = []
+    for service in SERVICES:
+        tables = system.sql(
+            service, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+        )
+        for (table,) in tables:
+            statement = (
+                f'SELECT EXISTS (SELECT FROM "{table}" AS row WHERE strpos(lower(row::text), %s) > 0'
+                " OR strpos(row::text, encode(%s, 'hex')) > 0)"  # noqa: S608 - names of tables
+            )
+            if system.sql(service, statement, (word, word.encode()))[0][0]:
+                found.append(f"{service}.{table}")
+    return found
+
+
+def test_others_still_read_their_history(shared_system: RunningSystem, subject: Subject) -> None:
+    organization, student = subject.organization, subject.student
+    erased = erase(subject)
+    assert (erased["first_name"], erased["last_name"]) == ("Erased", "person")
+    wait_until(lambda: is_erased_everywhere(shared_system, student), 60)
+    teacher = subject.instructor.api
+    messages = teacher.items(f"/conversations/{subject.conversation_id}/messages")
+    assert [m["body"] for m in messages] == ["[erased]", "An answer", "[erased]"]
+    assert [m["sender_id"] for m in messages[::2]] == [student.id, student.id]
+    lesson = expect(200, teacher.get(f"/sessions/{subject.session_id}"))
+    assert (lesson["status"], lesson["title"], lesson["notes"]) == ("cancelled", None, None)
+    assert lesson["student_id"] == student.id
+    assignments = organization.admin.items("/assignments", student_id=student.id)
+    assert {item["status"] for item in assignments} == {"ended"}
+    rows = organization.admin.items(f"/students/{student.id}/instructors", status="ended")
+    assert {row["instructor"]["id"] for row in rows} >= {subject.instructor.id}
+    person = expect(200, organization.admin.get(f"/users/{student.id}"))
+    assert (person["first_name"], person["email"]) == ("Erased", None)
+    expect(403, teacher.post(f"/conversations/{subject.conversation_id}/messages", {"body": "Hi"}))
+
+
+def test_nothing_brings_an_erased_person_back(
+    shared_system: RunningSystem, subject: Subject
+) -> None:
+    organization, student = subject.organization, subject.student
+    api = student.api
+    erase(subject)
+    wait_until(lambda: api.get("/me").status == 401, 2)
+    login = {"login": student.email, "password": PASSWORD}
+    assert organization.admin.post("/auth/login", login).status == 401
+    restored = organization.admin.post(f"/users/{student.id}/restore")
+    assert (restored.status, restored.code) == (409, "identity.erased")
+    done = organization.upload(
+        "role,first_name,last_name,email\n"
+        f"student,{NAMES['first_name']},{NAMES['last_name']},{student.email}\n"
+    )
+    assert done["counts"]["create"] == 1
+    [again] = organization.admin.items("/users", q=student.email)
+    assert again["id"] != student.id
+
+
+def test_operators_export_and_erase_by_command(
+    shared_system: RunningSystem, subject: Subject, tmp_path: Path
+) -> None:
+    organization, student = subject.organization, subject.student
+    ids = ["--organization", organization.id, "--user", student.id]
+    output = tmp_path / "person.zip"
+    done = command(shared_system, "export", *ids, "--output", str(output))
+    assert done.returncode == 0, done.stderr
+    assert SAID in str(read_archive(output.read_bytes())["messaging/messages.json"])
+    refused = command(shared_system, "erase", *ids, "--confirm", "Somebody Else")
+    assert refused.returncode == 1
+    assert "identity.wrong_confirmation" in refused.stderr
+    assert command(shared_system, "status", *ids).returncode == 1
+    done = command(shared_system, "erase", *ids, "--confirm", " ".join(NAMES.values()))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(done.stdout.splitlines()) == len(SERVICES)
+    assert expect(200, organization.admin.get(f"/users/{student.id}"))["erased_at"]
+
+
+def command(system: RunningSystem, *words: str) -> subprocess.CompletedProcess[str]:
+    """As an operator types it, with the settings that bin/run wrote for that."""
+    return subprocess.run(
+        [sys.executable, "-m", "gateway.data_subjects", *words],
+        env={**os.environ, **system.settings},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
