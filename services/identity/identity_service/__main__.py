@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-USAGE = "usage: python -m identity_service audit verify|export [...]   (--help says more)"
+USAGE = """usage: python -m identity_service audit verify|export [...]   (--help says more)
+       python -m identity_service mails status|failed|waiting|retry ID|all"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -14,6 +15,10 @@ def main(arguments: Sequence[str]) -> int:
         from identity_service import audit_command
 
         return audit_command.main(arguments[1:])
+    if arguments[:1] == ["mails"]:
+        from identity_service import mails_command
+
+        return mails_command.main(arguments[1:])
     print(USAGE, file=sys.stderr)
     return 2
 

@@ -52,6 +52,8 @@ def compose(letter: Letter, sender: str) -> EmailMessage:
 def recipient(letter: Letter) -> Address:
     """To whom, with the domain in the form that every server takes (IDNA)."""
     local, _, domain = letter.to_address.rpartition("@")
+    if not local:
+        raise Refused("there is no address")
     try:
         return Address(on_one_line(letter.to_name), local, domain.encode("idna").decode("ascii"))
     except (ValueError, IndexError) as error:

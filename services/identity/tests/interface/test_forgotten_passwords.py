@@ -47,7 +47,7 @@ def test_a_link_sets_a_new_password_and_ends_all_logins(
     with pytest.raises(Forbidden):
         sign_in(service, owner["email"])
     assert sign_in(service, owner["email"], NEW)["user"]["id"] == owner["id"]
-    revoked = [event for event in service.events("credentials_revoked")][-1]
+    revoked = service.events("credentials_revoked")[-1]
     assert revoked.data == {"user_id": owner["id"], "login_id": None}
 
 
