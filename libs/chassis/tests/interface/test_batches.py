@@ -79,7 +79,7 @@ def test_an_event_that_fails_does_not_hold_up_those_that_came_with_it(toy, organ
     bad = counted(organization_id, 9, fails=True)
     put_all([*events[:3], bad, *events[3:]])
     wait_until(lambda: sorted(numbers(toy, organization_id)) == list(range(5)), 10)
-    wait_until(lambda: waiting_in("toy.retry.1s") or waiting_in("toy.retry.5s"), 10)
+    wait_until(lambda: waiting_in("toy.retry-in.1s") or waiting_in("toy.retry-in.5s"), 10)
     assert 9 not in numbers(toy, organization_id)
 
 
