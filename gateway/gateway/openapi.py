@@ -24,6 +24,9 @@ book sessions and message each other.
 
 Errors are problem details (RFC 9457); clients match on `code`. Lists take `limit` and `cursor`. Every POST accepts an
 `Idempotency-Key`. A changeable resource carries an `ETag`; a PATCH with a stale `If-Match` is 412.
+
+How often you may call, and what is left of that, is in each answer's `RateLimit-Policy` and `RateLimit`
+(draft-ietf-httpapi-ratelimit-headers); beyond it the answer is 429 with `Retry-After`.
 """
 
 ONE_LINE = r"^[^\u0000-\u001f\u007f]*$"

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from limits import parse, storage, strategies
 
+from gateway.app import create_app
 from gateway.limits import windows
 from gateway.limits.rules import RULES, STRICTER_BY_ACCOUNT, STRICTER_BY_ADDRESS
 from gateway.limits.windows import NOTHING_LEFT, Window
-from gateway.settings import load_settings
+from gateway.settings import Settings, load_settings
 
 START = 1_700_000_000.0
 STEPS = st.lists(st.floats(0, 12, allow_nan=False), min_size=1, max_size=80)
@@ -146,3 +147,9 @@ def test_a_scale_that_makes_no_sense_is_named(monkeypatch: pytest.MonkeyPatch, v
 def test_each_stricter_limit_is_one_of_the_rules() -> None:
     names = {rule.name for rule in RULES}
     assert {*STRICTER_BY_ADDRESS.values(), *STRICTER_BY_ACCOUNT.values()} <= names
+
+
+def test_each_stricter_limit_is_for_an_operation_that_there_is() -> None:
+    rules = create_app(Settings(amqp_url="memory://")).url_map.iter_rules()
+    there_are = {(method, rule.rule) for rule in rules for method in rule.methods or ()}
+    assert {*STRICTER_BY_ACCOUNT, *STRICTER_BY_ADDRESS} <= there_are
