@@ -9,7 +9,7 @@ from email.parser import BytesParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.mail.folder import FolderCarrier
@@ -25,6 +25,7 @@ def letter(name: str = "Ada", address: str = "ada@example.org", subject: str = "
     return Letter(ID, NOW, name, address, subject, "Text\n", "<p>Text</p>\n")
 
 
+@settings(deadline=None)
 @given(name=st.text(max_size=60), subject=st.text(max_size=300))
 def test_no_name_adds_a_header(name: str, subject: str) -> None:
     content = compose(letter(name=name, subject=subject), SENDER).as_bytes()
