@@ -39,6 +39,7 @@ UPDATE = f"""
            phone = given.phone, time_zone = given.time_zone, version = users.version + 1, updated_at = now()
       FROM jsonb_to_recordset(%(people)s) AS given ({WRITTEN})
      WHERE users.organization_id = {unseen.ORGANIZATION} AND users.id = given.id
+       AND users.id = ANY(%(ids)s::uuid[])
     RETURNING users.id, users.roles, users.status, users.time_zone, users.version
 """  # noqa: S608 - constants only # nosec B608
 
@@ -120,6 +121,7 @@ def write(
     parameters = {
         "organization_id": str(organization_id),
         "people": orjson.dumps(rows, default=str).decode(),
+        "ids": [str(one["id"]) for one in people],
     }
     return list(uow.connection.exec_driver_sql(statement, parameters).all())
 

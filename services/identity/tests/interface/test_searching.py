@@ -93,6 +93,11 @@ def test_a_whole_name_comes_before_a_longer_one(people: Organization) -> None:
     assert names(people, "smith") == ["Anna Smith", "John Smithers"]
 
 
+def test_a_whole_address_or_number_finds_its_person_alone(people: Organization) -> None:
+    assert names(people, "az@mail.test") == ["Ann Zeller"]
+    assert names(people, "s-101") == ["Ann Zeller"]
+
+
 @pytest.mark.parametrize("q", ["xqzw", "%", "_", "100%er_", "\\", "*", "@", "@mail.test"])
 def test_nothing_is_found_by_what_nobody_is_called(people: Organization, q: str) -> None:
     assert names(people, q) == []
