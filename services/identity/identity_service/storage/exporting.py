@@ -94,8 +94,7 @@ SECTIONS: Final = (
         "Entries of the audit log about what the person did, with the address it came from, and what was done to them.",
         sa.select(audit_entries).where(
             audit_entries.c.organization_id == sa.bindparam("organization_id"),
-            (audit_entries.c.actor_id == PERSON)
-            | (audit_entries.c.targets.contains(sa.func.array([PERSON]))),
+            (audit_entries.c.actor_id == PERSON) | (sa.any_(audit_entries.c.targets) == PERSON),
         ),
         (audit_entries.c.number,),
         entry,
