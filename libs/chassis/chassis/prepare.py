@@ -149,6 +149,8 @@ def grant(admin_url: str, owner: URL, application: URL) -> None:
     }
     statements = (
         "GRANT CONNECT ON DATABASE {db} TO {app}",
+        # Which PostgreSQL before version 15 gives to everybody.
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
         "GRANT USAGE ON SCHEMA public TO {app}",
         "GRANT CREATE, USAGE ON SCHEMA public TO {owner}",
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}",
