@@ -52,11 +52,16 @@ class Throttle:
     reset: Pace = Pace(3, 600)
     known_for: timedelta = timedelta(days=30)
 
-    def sign_in(self, login: str, address: str) -> list[Allowance]:
-        """For a login, in the form in which logins are compared; the first is the login's at this address."""
+    def sign_in(self, login: str, address: str, organization: str = "") -> list[Allowance]:
+        """For a login, in the form in which logins are compared; the first is the login's at this address.
+
+        That one is apart for each organization that was named: anybody can have an account in a login's name in an
+        organization of their own, and what is forgiven for signing in there must not help against another account.
+        """
         place = network_of(address)
+        first = self._key("login_at_address", login, organization, place)
         return [
-            Allowance(self._key("login_at_address", login, place), self.login_at_address),
+            Allowance(first, self.login_at_address),
             Allowance(self._key("login", login), self.login),
             Allowance(self._key("address", place), self.address),
         ]

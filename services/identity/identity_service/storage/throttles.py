@@ -15,6 +15,7 @@ TAKE = """
       FROM take_attempt(%(keys)s::bytea[], %(paces)s::float8[], %(tolerances)s::float8[], %(known_for)s)
 """
 TOUCH = "UPDATE throttles SET forget_at = forget_at WHERE key = %s"
+NOBODYS = b""
 GIVE_BACK = "SELECT give_attempt_back(%s::bytea[], %s::float8[], %s)"
 
 
@@ -44,6 +45,12 @@ def give_back(uow: UnitOfWork, taken: Sequence[Allowance], known_for: timedelta)
     """With the commit: the first allowance is whole again, the others by one; and the login is known at its address."""
     keys: list[Any] = [one.key for one in taken]
     uow.at_commit(GIVE_BACK, keys, [one.pace.seconds for one in taken], known_for)
+
+
+def give_back_one(uow: UnitOfWork, taken: Sequence[Allowance], known_for: timedelta) -> None:
+    """With the commit: each allowance by one; nothing is forgiven, and nothing known."""
+    keys: list[Any] = [NOBODYS, *(one.key for one in taken)]
+    uow.at_commit(GIVE_BACK, keys, [0.0, *(one.pace.seconds for one in taken)], known_for)
 
 
 def touch(uow: UnitOfWork, taken: Sequence[Allowance]) -> None:

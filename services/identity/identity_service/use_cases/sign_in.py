@@ -51,7 +51,9 @@ def authenticate(
             done = sign_in(uow, tokens, person, operation)
             note(uow, "sign_in.succeeded", person, actor_id=person.id)
             uow.record(operation, done)
-        throttles.give_back(uow, attempt.taken, throttle.known_for)
+        # A login of several accounts forgives nothing: one of them may be the guesser's own.
+        give_back = throttles.give_back if len(candidates) == 1 else throttles.give_back_one
+        give_back(uow, attempt.taken, throttle.known_for)
         uow.commit()
     return with_tokens(done, tokens, operation)
 
@@ -61,7 +63,8 @@ def begin(
 ) -> tuple[Attempt, Sequence[Any]]:
     """Counts the attempt and finds the people whom the login may mean."""
     login, is_email = compared(arguments["login"])
-    allowances = throttle.sign_in(login, context.current().address)
+    organization = arguments["organization"] or ""
+    allowances = throttle.sign_in(login, context.current().address, organization)
     with database.unit_of_work(SYSTEM) as uow:
         attempt = throttles.take(uow, allowances, throttle.known_for)
         candidates = credentials.sign_in_candidates(
@@ -90,7 +93,7 @@ def settle_without_login(
     """Notes a failure; or gives the attempt back to somebody who must choose an organization first."""
     with database.unit_of_work(SYSTEM) as uow:
         if people:
-            throttles.give_back(uow, attempt.taken, throttle.known_for)
+            throttles.give_back_one(uow, attempt.taken, throttle.known_for)
         else:
             throttles.touch(uow, attempt.taken)
             for one in candidates:

@@ -40,11 +40,19 @@ def guarded() -> Iterator[ServiceProcess]:
         yield process
 
 
+GUESSERS = "the guesser knows this one"  # nosec B105 # made up for a test
+
+
 def attempt(
-    service: ServiceProcess, login: str, password: str = "wrong", address: str = "192.0.2.1"
-) -> str:  # nosec B107 # made up for a test
+    service: ServiceProcess,
+    login: str,
+    password: str = "wrong",  # nosec B107 # made up for a test
+    address: str = "192.0.2.1",
+    **more: Any,
+) -> str:
+    given = {"login": login, "password": password, **more}
     try:
-        service.call("authenticate", login=login, password=password, address=address, seconds=20.0)
+        service.call("authenticate", address=address, seconds=20.0, **given)
     except ServiceError as error:
         return error.code
     return "in"
@@ -133,6 +141,27 @@ def test_choosing_an_organization_is_no_failure(guarded: ServiceProcess) -> None
         "authenticate", login=login, password=PASSWORD, address=address, organization=first.slug
     )
     assert answer["organization"]["slug"] == first.slug
+
+
+@pytest.mark.parametrize("accounts", [1, 2])
+@pytest.mark.parametrize("names_it", [True, False])
+def test_an_account_of_ones_own_in_the_same_login_does_not_help_to_guess(
+    guarded: ServiceProcess, accounts: int, *, names_it: bool
+) -> None:
+    login, address = email(), place()
+    victim = sign_up(guarded, email=login)
+    own = [sign_up(guarded, email=login, password=GUESSERS) for _ in range(accounts)]
+    named = {"organization": own[0].slug} if names_it else {}
+    outcomes = []
+    for _ in range(8):
+        attempt(guarded, login, GUESSERS, address, **named)
+        outcomes.append(attempt(guarded, login, "a guess", address, organization=victim.slug))
+    assert outcomes == [WRONG] * 5 + [TOO_MANY] * 3
+    outcomes = []
+    for _ in range(8):
+        attempt(guarded, login, GUESSERS, address, **named)
+        outcomes.append(attempt(guarded, login, "a guess", address))
+    assert outcomes[-1] == TOO_MANY
 
 
 def test_the_present_password_is_not_guessed_faster_where_one_is_changed(
