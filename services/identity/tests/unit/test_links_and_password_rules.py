@@ -59,6 +59,8 @@ def test_the_list_has_at_least_ten_thousand_that_could_be_chosen() -> None:
     ("password", "is_weak"),
     [
         ("PassWord", True),
+        ("        ", True),
+        ("aaaaAAAAaaaa", True),
         ("ｐａｓｓｗｏｒｄ", True),
         ("AcmeTutoring1", True),
         ("acme tutoring!", True),
