@@ -92,6 +92,7 @@ def bodies(victim: Victim) -> dict[str, Any]:
     """A body that would do something, for each call that needs one to be understood."""
     return {
         "PATCH /users/{user_id}": {"first_name": "Stolen"},
+        "POST /users/{user_id}/erase": {"confirm": "Stolen Stolen"},
         "PATCH /sessions/{session_id}": {"title": "Stolen"},
         "POST /sessions/{session_id}/cancel": {"reason": "stolen"},
         "POST /conversations/{conversation_id}/messages": {"body": "stolen"},

@@ -62,6 +62,9 @@ GET /imports/{}/rows
 POST /imports/{}/apply
 POST /imports/{}/cancel
 GET /imports/{}/report.csv
+GET /users/{}/export
+POST /users/{}/erase
+GET /me/export
 GET /audit
 GET /audit/export
 """

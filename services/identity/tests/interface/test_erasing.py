@@ -338,3 +338,28 @@ def test_a_broken_cursor_of_an_export_is_named(organization: Organization, curso
             cursor=cursor,
         )
     assert [e.pointer for e in refused.value.errors] == ["/cursor"]
+
+
+def test_an_erased_persons_links_and_mails_are_gone(
+    service: ServiceProcess, organization: Organization
+) -> None:
+    user = somebody(organization)
+    service.call("invite_user", actor=organization.actor(), user_id=user["id"])
+    assert exported(organization, user)["links"]
+    erase(organization, user)
+    wait_until(lambda: is_done(organization, user))
+    for table in ("links", "mails"):
+        statement = f"SELECT 1 FROM {table} WHERE user_id = %s"  # noqa: S608 - our own words
+        assert service.sql(statement, (user["id"],)) == []
+
+
+def test_an_export_holds_audit_entries_without_the_addresses_of_others(
+    service: ServiceProcess, organization: Organization
+) -> None:
+    user = somebody(organization)
+    exported(organization, user)
+    wait_until(lambda: len(exported(organization, user)["audit"]) > 2)
+    entries = exported(organization, user)["audit"]
+    assert {"user.created", "user.exported"} <= {entry["action"] for entry in entries}
+    assert {entry["address"] for entry in entries} == {None}
+    assert all(user["id"] in entry["targets"] for entry in entries)
