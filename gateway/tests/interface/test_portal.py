@@ -6,67 +6,18 @@ import re
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
 import requests
 
 from chassis.errors import Conflict, Forbidden, Invalid, Unavailable
+from gateway.browser import Browser
 from gateway.testing import System, is_problem
 
 SESSION = "__Host-tandem_session"
-HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
 PASSWORD = "correct horse battery staple"  # nosec B105 # made up for a test
 BAD_LINK = Invalid.field("/token", "Not a link that can be used.", code="identity.bad_link")
-
-
-class Browser:
-    """Keeps cookies, fills in forms, and says where a request comes from, as browsers do."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.cookies: dict[str, str] = {}
-        self.page = requests.Response()
-
-    def open(self, path: str, **headers: str) -> requests.Response:
-        """GET, without following where it leads."""
-        return self._request("GET", path, {}, {"Sec-Fetch-Site": "none", **headers})
-
-    def submit(self, path: str, fields: dict[str, str], **headers: str) -> requests.Response:
-        """POSTs a form of the page that was opened last."""
-        token = re.search(r'name="csrf_token" value="([^"]+)"', self.page.text)
-        filled = {"csrf_token": token[1] if token else "", **fields}
-        return self._request("POST", path, filled, {**self.from_here, **headers})
-
-    @property
-    def from_here(self) -> dict[str, str]:
-        """What a browser says of a form on a page of this site."""
-        return {"Sec-Fetch-Site": "same-origin", "Origin": self.url}
-
-    def _request(
-        self, method: str, path: str, fields: dict[str, str], headers: dict[str, str]
-    ) -> requests.Response:
-        sent = {"Accept": HTML, **headers}
-        if self.cookies:
-            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        self.page = requests.request(
-            method,
-            self.url + path,
-            data=fields or None,
-            headers={name: value for name, value in sent.items() if value},
-            allow_redirects=False,
-            timeout=15,
-        )
-        self._keep_cookies()
-        return self.page
-
-    def _keep_cookies(self) -> None:
-        for line in self.page.raw.headers.getlist("Set-Cookie"):
-            for name, morsel in SimpleCookie(line).items():
-                self.cookies[name] = morsel.value
-                if morsel["max-age"] == "0" or "1970" in morsel["expires"]:
-                    del self.cookies[name]
 
 
 @pytest.fixture
