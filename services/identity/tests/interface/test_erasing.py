@@ -349,7 +349,7 @@ def test_an_erased_persons_links_and_mails_are_gone(
     erase(organization, user)
     wait_until(lambda: is_done(organization, user))
     for table in ("links", "mails"):
-        statement = f"SELECT 1 FROM {table} WHERE user_id = %s"  # noqa: S608 - our own words
+        statement = f"SELECT 1 FROM {table} WHERE user_id = %s"  # noqa: S608 - our own words # nosec B608
         assert service.sql(statement, (user["id"],)) == []
 
 
