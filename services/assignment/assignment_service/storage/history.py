@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from assignment_service.domain import Pair
 from assignment_service.storage.tables import assignments
+from chassis import unseen
 from chassis.database import UnitOfWork
 
 LATEST_OF_PAIR = (
@@ -51,7 +52,8 @@ def newest(
 ) -> Sequence[Any]:
     """Assignments, newest first, from behind the place `before`."""
     columns = assignments.c
-    conditions = [columns.organization_id == uow.organization_id, *conditions_of(filters)]
+    organization = unseen.hidden(sa.literal(uow.organization_id))
+    conditions = [columns.organization_id == organization, *conditions_of(filters)]
     if before is not None:
         place = sa.tuple_(sa.literal(before[0]), sa.literal(before[1]))
         conditions.append(sa.tuple_(columns.assigned_at, columns.id) < place)
