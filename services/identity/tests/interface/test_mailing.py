@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
 import uuid
 from collections import Counter
@@ -43,6 +43,7 @@ def addresses_in(mails: list[EmailMessage]) -> Counter[str]:
     return Counter(mail["To"].addresses[0].addr_spec for mail in mails)
 
 
+@pytest.mark.timeout(300)
 def test_two_processes_share_200_mails_and_a_kill_loses_and_doubles_none(tmp_path: Path) -> None:
     mailbox = Mailbox(tmp_path / "mail")
     settings = {**SETTINGS, "MAIL_FOLDER": str(mailbox.folder)}
@@ -51,16 +52,15 @@ def test_two_processes_share_200_mails_and_a_kill_loses_and_doubles_none(tmp_pat
         addresses = people_held_back(organization, COUNT)
         answer = service.call("invite_users", actor=organization.actor(), seconds=20.0)
         assert answer["invited"] == COUNT
-        wait_until(lambda: len(mailbox.all()) > 5)
+        wait_until(lambda: len(list(mailbox.folder.glob("*.eml"))) > 5, 30)
         service.kill()
         left = statuses(service)
         assert left.get("waiting", 0) > 0, "killed too late to show anything"
         service.start()
-        wait_until(lambda: statuses(service) == {"sent": COUNT}, 60, every=0.2)
+        wait_until(lambda: statuses(service) == {"sent": COUNT}, 120, every=0.2)
         assert addresses_in(mailbox.all()) == Counter(addresses)
         ids = Counter(mail["Message-ID"] for mail in mailbox.all())
         assert set(ids.values()) == {1}
-        assert not [file for file in mailbox.folder.iterdir() if file.suffix != ".eml"] or left
 
 
 class Inbox:
@@ -122,7 +122,7 @@ def mailing(port: int) -> Iterator[ServiceProcess]:
 
 
 def command(service: ServiceProcess, *words: str) -> tuple[int, str]:
-    done = subprocess.run(
+    done = subprocess.run(  # nosec B603 # our own words, without a shell
         [sys.executable, "-m", "identity_service", "mails", *words],
         env={**os.environ, "DATABASE_URL": service.database.application},
         capture_output=True,
