@@ -17,8 +17,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from chassis import topology
 from chassis.confirmed import ConfirmedPublisher, Outgoing
-from chassis.events import CONTENT_TYPE, Event
+from chassis.events import CONTENT_TYPE, Contract, Event
 from chassis.testing import wait_until
 from gateway.ear import TICK_SECONDS, Ear
 
@@ -51,6 +52,12 @@ def listening(url: str, note: Note) -> Iterator[None]:
     wait_until(lambda: note.heard, 5)
     yield
     ear.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prepared_bus() -> None:
+    """The exchanges that are listened to are there, as the preparation makes them."""
+    topology.declare(Contract("ear", hears=tuple(Note.hears)), os.environ["AMQP_URL"])
 
 
 @pytest.fixture
