@@ -7,8 +7,6 @@ was in the queue before it was told to the listeners. A connection that only loo
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -17,8 +15,9 @@ import structlog
 from amqp import Message
 
 from chassis import topology
-from chassis.connections import RECOVERABLE, abandoned, opened, send
+from chassis.connections import send
 from chassis.events import Event, UnreadableEvent, decode
+from gateway.bus_thread import BusThread, drain
 
 log = structlog.get_logger()
 
@@ -44,59 +43,31 @@ class Listener(Protocol):
         """Events may have been missed."""
 
 
-class Ear:
-    """Listens in a thread. `start` is idempotent and must come after a fork."""
+class Ear(BusThread):
+    """Listens in a thread."""
+
+    name = "ear"
 
     def __init__(self, amqp_url: str, listeners: Sequence[Listener]) -> None:
-        self._url = amqp_url
+        super().__init__(amqp_url)
         self._listeners = listeners
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._closing = threading.Event()
+        self._queue = ""
 
-    def start(self) -> None:
-        """Starts listening."""
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._listen_forever, name="ear", daemon=True
-                )
-                self._thread.start()
+    def connected(self, channel: Any) -> None:
+        """Begins to listen."""
+        self._queue = self._declare(channel)
+        # What was learned until now, nothing that was missed meanwhile could take back.
+        self._forget_all()
+        channel.basic_consume(self._queue, no_ack=True, callback=self.on_message)
 
-    def close(self) -> None:
-        """Ends the thread and its connection."""
-        self._closing.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
+    def turn(self, channel: Any, connection: Any) -> None:
+        """Hears what there is, and has itself told how far it has heard."""
+        send(channel, tick(), EXCHANGE, self._queue)
+        drain(connection, TICK_SECONDS)
 
-    def _listen_forever(self) -> None:
-        delay = 0.1
-        while not self._closing.is_set():
-            started = time.monotonic()
-            try:
-                self._listen_until_lost()
-            except RECOVERABLE as error:
-                log.warning("ear.lost", error=type(error).__name__)
-            except Exception:
-                log.exception("ear.failed")
-            self._forget_all()
-            delay = 0.1 if time.monotonic() - started > 5 else min(delay * 2, 2.0)
-            self._closing.wait(delay)
-
-    def _listen_until_lost(self) -> None:
-        connection = opened(self._url, heartbeat=10)
-        try:
-            channel = connection.channel()
-            queue = self._declare(channel)
-            # What was learned until now, nothing that was missed meanwhile could take back.
-            self._forget_all()
-            channel.basic_consume(queue, no_ack=True, callback=self.on_message)
-            while not self._closing.is_set():
-                send(channel, tick(), EXCHANGE, queue)
-                drain(connection, TICK_SECONDS)
-                connection.heartbeat_check()
-        finally:
-            abandoned(connection)
+    def lost(self) -> None:
+        """Whatever comes now is missed."""
+        self._forget_all()
 
     def _declare(self, channel: Any) -> str:
         queue: str = channel.queue_declare("", exclusive=True, auto_delete=True).queue
@@ -137,11 +108,3 @@ class Ear:
 def tick() -> Message:
     """A message that says when it was sent."""
     return Message(repr(time.monotonic()), content_type=TICK, delivery_mode=1)
-
-
-def drain(connection: Any, seconds: float) -> None:
-    """Handles what arrives within that time."""
-    until = time.monotonic() + seconds
-    with contextlib.suppress(TimeoutError):
-        while (left := until - time.monotonic()) > 0:
-            connection.drain_events(timeout=left)

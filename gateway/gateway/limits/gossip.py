@@ -7,8 +7,6 @@ within that time too much.
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -18,7 +16,8 @@ import orjson
 import structlog
 from amqp import Message
 
-from chassis.connections import RECOVERABLE, abandoned, opened, send
+from chassis.connections import send
+from gateway.bus_thread import BusThread, drain
 from gateway.limits.windows import Window
 
 log = structlog.get_logger()
@@ -30,68 +29,30 @@ QUEUE = {"x-max-length": 200, "x-message-ttl": 2000}
 MOST_KEYS_IN_A_MESSAGE = 5000
 
 
-class Gossip:
-    """The process's voice and ear. `start` is idempotent and must come after a fork."""
+class Gossip(BusThread):
+    """The process's voice and ear."""
+
+    name = "limits"
 
     def __init__(self, amqp_url: str, windows: Mapping[str, Window]) -> None:
-        self._url = amqp_url
+        super().__init__(amqp_url)
         self._windows = windows
+        self._name = ""
+
+    def connected(self, channel: Any) -> None:
+        """Begins to listen, under a name that no other process has."""
         self._name = uuid.uuid4().hex
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._closing = threading.Event()
-
-    def start(self) -> None:
-        """Starts talking."""
-        with self._lock:
-            if self._thread is None:
-                self._name = uuid.uuid4().hex
-                self._thread = threading.Thread(
-                    target=self._talk_forever, name="limits", daemon=True
-                )
-                self._thread.start()
-
-    def close(self) -> None:
-        """Ends the thread and its connection."""
-        self._closing.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-
-    def _talk_forever(self) -> None:
-        while not self._closing.is_set():
-            try:
-                self._talk_until_lost()
-            except RECOVERABLE as error:
-                log.warning("limits.alone", error=type(error).__name__)
-            except Exception:
-                log.exception("limits.failed")
-            self._closing.wait(1.0)
-
-    def _talk_until_lost(self) -> None:
-        connection = opened(self._url, heartbeat=10)
-        try:
-            channel = connection.channel()
-            self._listen(channel)
-            # What was counted meanwhile belongs to periods that may be over.
-            self._collect()
-            while not self._closing.is_set():
-                self._hear(connection, until=time.monotonic() + ROUND)
-                self._tell(channel)
-                connection.heartbeat_check()
-        finally:
-            abandoned(connection)
-
-    def _listen(self, channel: Any) -> None:
         channel.exchange_declare(EXCHANGE, "fanout", durable=False, auto_delete=False)
         queue = channel.queue_declare("", exclusive=True, auto_delete=True, arguments=QUEUE).queue
         channel.queue_bind(queue, EXCHANGE)
         channel.basic_consume(queue, no_ack=True, callback=self._on_message)
+        # What was counted meanwhile belongs to periods that may be over.
+        self._collect()
 
-    @staticmethod
-    def _hear(connection: Any, until: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            while (left := until - time.monotonic()) > 0:
-                connection.drain_events(timeout=left)
+    def turn(self, channel: Any, connection: Any) -> None:
+        """Hears for a round what the others say, then says what was counted here."""
+        drain(connection, ROUND)
+        self._tell(channel)
 
     def _tell(self, channel: Any) -> None:
         for counts in self._collect():
