@@ -31,6 +31,14 @@ def service(mailbox: Mailbox) -> Iterator[ServiceProcess]:
         yield process
 
 
+@pytest.fixture(scope="module")
+def alone(service: ServiceProcess) -> Iterator[None]:
+    """Stops the shared service for a module that runs others in its place: they would answer each other's callers."""
+    service.stop()
+    yield
+    service.start()
+
+
 @dataclass
 class Organization:
     """A new organization, its owner and ways to act in it."""

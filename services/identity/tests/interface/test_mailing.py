@@ -26,6 +26,8 @@ from .mailbox import Mailbox, token_in
 
 COUNT = 200
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 
 def people_held_back(organization: Organization, count: int) -> list[str]:
     names = {"first_name": "A", "last_name": "B", "role": "student"}

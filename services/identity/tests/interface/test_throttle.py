@@ -31,6 +31,8 @@ SLOW = {
     "SIGN_IN_ADDRESS_SECONDS": "600",
 }
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[ServiceProcess]:
