@@ -12,6 +12,7 @@ from chassis.signing import ActorSigner
 from gateway.ear import Ear
 from gateway.limits.admission import Limits
 from gateway.receiving import Receiving
+from gateway.refusals import Refusals
 from gateway.settings import Settings
 from gateway.tokens import TokenCache
 from gateway.waiting import Arrivals
@@ -30,6 +31,7 @@ class Parts:
     ear: Ear
     limits: Limits
     receiving: Receiving
+    refusals: Refusals
 
     @classmethod
     def build(cls, settings: Settings) -> Parts:
@@ -49,6 +51,7 @@ class Parts:
             ear=Ear(settings.amqp_url, (arrivals.registry, tokens)),
             limits=Limits(settings),
             receiving=Receiving(max(2, settings.threads // 4), max(1, settings.threads // 10)),
+            refusals=Refusals(),
         )
 
     def start(self) -> None:

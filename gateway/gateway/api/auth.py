@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from chassis.context import current_actor
 from chassis.errors import Forbidden
-from gateway import access, answers, auth, rpc
+from gateway import access, answers, auth, rpc, signing_in
 from gateway.declarations import Answer
 from gateway.parts import parts
 from gateway.reading import JsonBody
@@ -41,7 +41,7 @@ def sign_up(body: dict[str, Any]) -> Response:
 )
 def log_in(body: dict[str, Any]) -> Response:
     """Sign in with e-mail address or username, and password."""
-    return answers.json(rpc.change("identity", "authenticate", **body))
+    return answers.json(signing_in.authenticate(body))
 
 
 @routes.post(

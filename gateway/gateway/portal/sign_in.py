@@ -8,11 +8,13 @@ from flask import Blueprint, flash, request
 from werkzeug.wrappers import Response
 
 from chassis.errors import Conflict, ServiceError, Unavailable
-from gateway import problems, rpc
+from gateway import problems
 from gateway.portal import words
 from gateway.portal.guard import local_path
 from gateway.portal.rendering import go_to, page
 from gateway.portal.sessions import Sessions
+from gateway.refusals import TOO_MANY
+from gateway.signing_in import authenticate
 
 
 def add_sign_in(pages: Blueprint, sessions: Sessions) -> None:
@@ -60,7 +62,7 @@ def attempt(sessions: Sessions, **credentials: str) -> Response:
     if errors := missing(credentials):
         return page("sign_in", 422, errors=errors, **shown)
     try:
-        signed_in = rpc.change("identity", "authenticate", **credentials)
+        signed_in = authenticate(credentials)
     except Conflict as error:
         # The password goes nowhere meanwhile, neither into the page nor into a cookie: it is asked for again.
         organizations = error.data.get("organizations", [])
@@ -79,7 +81,7 @@ def refused(error: ServiceError, template: str, **shown: Any) -> Response:
     errors = words.of_fields(error) or {"": words.of_error(error)}
     # 401 would have to name a scheme that browsers have a window of their own for.
     response = page(template, 422 if status in {401, 403} else status, errors=errors, **shown)
-    if error.code == words.TOO_MANY:
+    if error.code == TOO_MANY:
         response.status_code = 429
         response.headers["Retry-After"] = str(words.seconds_of(error))
     return response

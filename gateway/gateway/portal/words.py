@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from chassis.errors import ServiceError
-
-TOO_MANY = "identity.too_many_attempts"
+from gateway.refusals import TOO_MANY
 
 TYPED = frozenset({"login", "password"})
 MISSING = {

@@ -93,7 +93,7 @@ def test_an_empty_field_is_named(browser: Browser) -> None:
 def test_who_tried_too_often_is_told_to_wait(known: System, browser: Browser) -> None:
     error = Forbidden("identity.too_many_attempts", "Too many.", data={"retry_after": 5})
     known.on("identity", "authenticate", error)
-    page = sign_in(browser)
+    page = sign_in(browser, login="tries.often@example.org")
     assert (page.status_code, page.headers["Retry-After"]) == (429, "5")
     assert "in 5 seconds" in page.text
 

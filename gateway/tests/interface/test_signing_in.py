@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+import requests
 
 from chassis.errors import Conflict, Forbidden, Invalid
 from gateway.testing import System, is_problem, pointers
@@ -79,11 +80,37 @@ def test_what_is_missing_is_named(
 def test_too_many_attempts_say_when_to_come_back(system: System) -> None:
     error = Forbidden("identity.too_many_attempts", "Wait.", data={"retry_after": 7})
     system.on("identity", "authenticate", error)
-    body = {"login": "ada", "password": "wrong"}  # nosec B105 # made up for a test
+    body = {"login": uuid.uuid4().hex, "password": "wrong"}  # nosec B105 # made up for a test
     answer = system.request("POST", "/api/v1/auth/login", json=body)
     problem = is_problem(answer, 429, "identity.too_many_attempts")
     assert answer.headers["Retry-After"] == "7"
     assert problem["retry_after"] == 7
+
+
+def test_guessing_on_costs_identity_nothing_until_the_next_attempt_is_due(system: System) -> None:
+    refusal = Forbidden("identity.too_many_attempts", "Wait.", data={"retry_after": 60})
+    system.on("identity", "authenticate", refusal)
+    login = uuid.uuid4().hex
+    answers = [log_in(system, login, f"guess {number}") for number in range(20)]
+    assert {answer.status_code for answer in answers} == {429}
+    assert all(1 <= int(answer.headers["Retry-After"]) <= 60 for answer in answers)
+    assert len(system.calls("identity", "authenticate")) == 1
+
+
+def test_who_is_refused_at_one_login_or_organization_may_sign_in_to_another(system: System) -> None:
+    refusal = Forbidden("identity.too_many_attempts", "Wait.", data={"retry_after": 60})
+    system.on("identity", "authenticate", refusal)
+    login = uuid.uuid4().hex
+    log_in(system, login, "wrong")
+    system.on("identity", "authenticate", Forbidden("identity.bad_credentials", "No."))
+    assert log_in(system, login, "wrong").status_code == 429
+    assert log_in(system, login, "wrong", organization="north").status_code == 401
+    assert log_in(system, uuid.uuid4().hex, "wrong").status_code == 401
+
+
+def log_in(system: System, login: str, password: str, **more: str) -> requests.Response:
+    body = {"login": login, "password": password, **more}
+    return system.request("POST", "/api/v1/auth/login", json=body)
 
 
 @pytest.mark.parametrize(
