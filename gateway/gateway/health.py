@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextvars
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from flask import Blueprint
@@ -17,6 +19,8 @@ blueprint = Blueprint("health", __name__)
 
 SERVICES = ("identity", "assignment", "booking", "messaging", "import")
 SECONDS = 1.0
+# Anybody may ask, so asking often must not become asking every service often.
+ANSWER_STANDS_SECONDS = 0.2
 
 _pool = ThreadPoolExecutor(len(SERVICES) * 2, thread_name_prefix="readiness")
 
@@ -30,7 +34,7 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 def readyz() -> Response:
     """The broker and every service answer within a second."""
-    checks = check_all(parts())
+    checks = latest.checks(parts())
     failed = sorted(name for name, outcome in checks.items() if outcome != "ok")
     if not failed:
         return answers.json({"status": "ok", "checks": checks})
@@ -62,3 +66,23 @@ def check(gateway: Parts, service: str) -> str:
     except ServiceError as error:
         return error.code
     return "ok" if answer == "pong" else "unexpected"
+
+
+class Latest:
+    """The last check, which all who ask within a moment share; those who come while one runs wait for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._checks: dict[str, str] = {}
+        self._until = 0.0
+
+    def checks(self, gateway: Parts) -> dict[str, str]:
+        """What `check_all` says now, or said a moment ago."""
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._checks = check_all(gateway)
+                self._until = time.monotonic() + ANSWER_STANDS_SECONDS
+            return self._checks
+
+
+latest = Latest()

@@ -11,6 +11,7 @@ import pytest
 
 from chassis.errors import Conflict, Invalid
 from chassis.testing import wait_until
+from gateway.health import ANSWER_STANDS_SECONDS
 from gateway.testing import System, is_problem, pointers, timed
 
 MESSAGES = f"/api/v1/conversations/{uuid.uuid4()}/messages"
@@ -376,14 +377,27 @@ def test_many_at_once_each_get_their_own_answer(system: System) -> None:
 
 
 def test_readiness_names_each_check(system: System) -> None:
+    wait_until(lambda: system.request("GET", "/readyz").ok)
     answer = system.request("GET", "/readyz")
     assert answer.json()["checks"] == dict.fromkeys(
         ("broker", "identity", "assignment", "booking", "messaging", "import"), "ok"
     )
     del system.fakes["booking"].handlers["ping"]
+    wait_until(lambda: not system.request("GET", "/readyz").ok)
     checks = is_problem(system.request("GET", "/readyz"), 503)["checks"]
     assert checks["booking"] != "ok"
     assert checks["identity"] == "ok"
+
+
+def test_asking_for_readiness_often_does_not_ask_the_services_as_often(system: System) -> None:
+    wait_until(lambda: system.request("GET", "/readyz").ok)
+    before = len(system.calls("identity", "ping"))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: system.request("GET", "/readyz"), range(200)))
+    seconds = sum(answer.elapsed.total_seconds() for answer in answers) / 8
+    assert {answer.status_code for answer in answers} == {200}
+    asked = len(system.calls("identity", "ping")) - before
+    assert asked <= seconds / ANSWER_STANDS_SECONDS + 2
 
 
 def test_metrics_count_answers_by_route(system: System) -> None:
