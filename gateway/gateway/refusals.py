@@ -11,6 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from chassis.errors import Forbidden
 from gateway.addresses import client_of
@@ -56,7 +57,10 @@ class Refusals:
                 self._until.popitem(last=False)
 
 
-def key_of(credentials: Mapping[str, str], address: str) -> Key:
-    """Whose attempts are refused together: those at a login, in the organization that was named, from one client."""
-    parts = (credentials["login"], credentials.get("organization") or "", client_of(address))
-    return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).digest()
+def key_of(credentials: Mapping[str, Any], address: str) -> Key:
+    """Whose attempts are refused together: those at a login, in the organization that was named, from one client.
+
+    Identity is still to say whether they are texts at all.
+    """
+    parts = (credentials["login"], credentials.get("organization"), client_of(address))
+    return hashlib.sha256(repr(parts).encode(errors="surrogatepass")).digest()

@@ -108,7 +108,15 @@ def test_who_is_refused_at_one_login_or_organization_may_sign_in_to_another(syst
     assert log_in(system, uuid.uuid4().hex, "wrong").status_code == 401
 
 
-def log_in(system: System, login: str, password: str, **more: str) -> requests.Response:
+@pytest.mark.parametrize("wrong", [None, 7, [None], {"a": 1}, "\x00"])
+def test_what_is_no_login_or_organization_is_left_to_identity(system: System, wrong: Any) -> None:
+    refusal = Invalid.field("/login", "No text.")
+    system.on("identity", "authenticate", refusal)
+    is_problem(log_in(system, wrong, "wrong"), 422)
+    is_problem(log_in(system, "ada", "wrong", organization=wrong), 422)
+
+
+def log_in(system: System, login: Any, password: str, **more: Any) -> requests.Response:
     body = {"login": login, "password": password, **more}
     return system.request("POST", "/api/v1/auth/login", json=body)
 

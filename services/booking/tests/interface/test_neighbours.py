@@ -207,6 +207,7 @@ def test_queues_and_exchanges_keep_their_names(service: ServiceProcess) -> None:
         "booking.on_identity_user_updated",
         "booking.on_identity_user_archived",
         "booking.on_identity_user_restored",
+        "booking.on_identity_user_erased",
         "booking.on_identity_organization_created",
         "booking.on_identity_organization_updated",
         "booking.on_assignment_assignment_ended",

@@ -52,7 +52,7 @@ def weakness_of(password: str, context: Iterable[str | None] = ()) -> str | None
     `context` is what is known of the account: names, login, the organization's name.
     """
     candidate = folded(password)
-    if candidate in common_passwords() or len(set(candidate)) == 1:
+    if candidate in common_passwords() or not candidate.strip():
         return IS_COMMON
     if is_made_of(candidate, known_words(context)):
         return IS_OBVIOUS
