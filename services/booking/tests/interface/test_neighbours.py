@@ -212,4 +212,4 @@ def test_queues_and_exchanges_keep_their_names(service: ServiceProcess) -> None:
         "booking.on_identity_organization_updated",
         "booking.on_assignment_assignment_ended",
     ]
-    assert contract.required == {"session_booked"}
+    assert contract.required == {"session_booked", "audit_recorded"}
