@@ -37,7 +37,9 @@ links = sa.Table(
         unique=True,
         postgresql_where=sa.text("used_at IS NULL"),
     ),
-    sa.Index("links_user", "organization_id", "user_id"),
+    # The person first: to PostgreSQL, while it knows nothing yet of thousands of new links, an index that begins with the
+    # organization looks as good for the check of a mail's foreign key as the primary key does.
+    sa.Index("links_user", "user_id", "organization_id"),
     sa.Index("links_expiry", "expires_at"),
 )
 

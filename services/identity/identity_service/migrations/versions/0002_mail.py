@@ -47,7 +47,7 @@ def create_links() -> None:
         unique=True,
         postgresql_where=sa.text("used_at IS NULL"),
     )
-    op.create_index("links_user", "links", ["organization_id", "user_id"])
+    op.create_index("links_user", "links", ["user_id", "organization_id"])
     op.create_index("links_expiry", "links", ["expires_at"])
     enable_tenancy(op, "links")
 
