@@ -105,7 +105,8 @@ TAMPERED = {
     "one removed and the gap closed": (
         (
             "DELETE FROM audit_entries WHERE :own AND number = 3;"
-            "UPDATE audit_entries SET number = number - 1 WHERE :own AND number > 3"
+            "UPDATE audit_entries SET number = number + 100 WHERE :own AND number > 3;"
+            "UPDATE audit_entries SET number = number - 101 WHERE :own AND number > 100"
         ),
         3,
     ),
