@@ -37,8 +37,8 @@ links = sa.Table(
         unique=True,
         postgresql_where=sa.text("used_at IS NULL"),
     ),
-    # The person first: to PostgreSQL, while it knows nothing yet of thousands of new links, an index that begins with the
-    # organization looks as good for the check of a mail's foreign key as the primary key does.
+    # The person first: while PostgreSQL knows nothing yet of thousands of new links, an index that begins with the
+    # organization looks to it as good for the check of a mail's foreign key as the primary key does.
     sa.Index("links_user", "user_id", "organization_id"),
     sa.Index("links_expiry", "expires_at"),
 )
