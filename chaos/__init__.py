@@ -1,0 +1,1 @@
+"""Tries to break Tandem's promises, and checks in a recorded history that they held: see `bin/chaos --help`."""
