@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from chassis.database import SYSTEM, Database, UnitOfWork
+from identity_service.storage.pruning import prune
 from identity_service.storage.sign_in_tables import links
 from identity_service.storage.tables import organizations, users
 
@@ -174,10 +175,4 @@ def hold_held_back(uow: UnitOfWork, organization_id: uuid.UUID, most: int) -> li
 
 def forget_old(uow: UnitOfWork, before: datetime, limit: int = 1000) -> int:
     """Deletes some links, with their mails, that expired before a moment, and returns how many."""
-    old = sa.select(links.c.organization_id, links.c.id).where(links.c.expires_at < before)
-    gone = old.limit(limit).cte("gone")
-    return uow.rows_of(
-        links.delete().where(
-            links.c.organization_id == gone.c.organization_id, links.c.id == gone.c.id
-        )
-    ).rowcount
+    return prune(uow, links, links.c.expires_at < before, limit)

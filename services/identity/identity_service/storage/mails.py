@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
-
 from chassis.database import SYSTEM, Database, UnitOfWork
 from chassis.prepared import Prepared
 from identity_service.storage.links import PRIORITIES
+from identity_service.storage.pruning import prune
 from identity_service.storage.sign_in_tables import mails
 
 # Longer than a dialogue may last: then another process takes the mail over.
@@ -115,10 +114,4 @@ def send_again(database: Database, mail_id: uuid.UUID | None) -> int:
 
 def forget_old(uow: UnitOfWork, before: datetime, limit: int = 1000) -> int:
     """Deletes some of the mails that were done before a moment, and returns how many."""
-    old = sa.select(mails.c.organization_id, mails.c.id).where(mails.c.done_at < before)
-    gone = old.limit(limit).cte("gone")
-    return uow.rows_of(
-        mails.delete().where(
-            mails.c.organization_id == gone.c.organization_id, mails.c.id == gone.c.id
-        )
-    ).rowcount
+    return prune(uow, mails, mails.c.done_at < before, limit)
