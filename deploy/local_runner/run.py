@@ -11,8 +11,6 @@ import shlex
 import shutil
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from local_runner.accounts import remove_folder
 from local_runner.actor_keys import ActorKeys
 from local_runner.backing.choice import Backing, choose
 from local_runner.backing.containers import remove_volumes
+from local_runner.bring_up import START_SECONDS, prepare, say, start_backing, start_system
 from local_runner.broker_accounts import BrokerAccounts
 from local_runner.demo import ORGANIZATION_SLUG, OWNER_LOGIN
 from local_runner.errors import CannotStart, StopRequested
@@ -32,7 +31,6 @@ from local_runner.supervisor import Supervisor
 from local_runner.system import Databases, System
 
 DEFAULT_PORT = 8080
-START_SECONDS = 90.0
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -142,16 +140,8 @@ def start(supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace) 
     broker = BrokerAccounts(backing.broker.url, backing.broker.control, secrets, prefix)
     url = f"http://127.0.0.1:{port}"
     system = System(run_dir, databases, broker, url)
-    say("Preparing databases and bus ...")
-    broker.create()
-    supervisor.run_to_end(system.preparations(), START_SECONDS)
-    say("Starting services and gateway ...")
-    supervisor.start(system.services(options.copies))
-    supervisor.start([system.gateway(port)])
-    supervisor.wait_for(
-        lambda: all_ready(system, url, options.copies), START_SECONDS, "The system is"
-    )
-    supervisor.started_up()
+    prepare(supervisor, system, broker)
+    start_system(supervisor, system, port, options.copies)
 
     password = secrets.keep(
         "demo_password", os.environ.get("DEMO_PASSWORD") or randomness.token_urlsafe(12)
@@ -167,32 +157,6 @@ def gateway_port(wanted: int) -> int:
     if wanted and not is_free(wanted):
         raise CannotStart(f"Port {wanted} is in use. Choose another: bin/run --port N")
     return wanted or free_port()
-
-
-def start_backing(supervisor: Supervisor, backing: Backing) -> None:
-    """The broker takes longest, so the database's first-time set-up happens meanwhile. They are stopped last."""
-    say("Starting RabbitMQ and PostgreSQL ...")
-    for server in (backing.broker, backing.database):
-        server.prepare()
-        supervisor.start(server.specs())
-    for server, name in ((backing.database, "PostgreSQL"), (backing.broker, "RabbitMQ")):
-        supervisor.wait_for(server.is_ready, START_SECONDS, name)
-
-
-def all_ready(system: System, url: str, copies: dict[str, int]) -> bool:
-    """Whether every started process is ready. The gateway is only when each service has a copy that answers it."""
-    path = "readyz" if all(copies.values()) else "healthz"
-    processes = (f"{health_url}/readyz" for health_url in system.health_urls.values())
-    return all(answers(each) for each in (*processes, f"{url}/{path}"))
-
-
-def answers(url: str) -> bool:
-    """Whether a GET gives 200."""
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - an address of our own # nosec B310
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def load_demo(
@@ -242,8 +206,3 @@ def tell_mails(mailbox: Mailbox) -> None:
     for paragraph in mailbox.news():
         if os.environ.get("PRINT_MAILS") != "no":
             say(paragraph)
-
-
-def say(text: str) -> None:
-    """A line for the person, at once also through a pipe."""
-    print(text, flush=True)
