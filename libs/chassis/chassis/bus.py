@@ -2,41 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 import structlog
 from amqp import Message
-from kombu import Consumer
-from nameko.messaging import QueueConsumer
+from kombu import Connection
 
 from chassis.connections import RECOVERABLE, corked_frame_writer, send
+from chassis.queue_reader import QueueReader
+from chassis.steady import SteadyConsumer
 
 log = structlog.get_logger()
 
+# Seconds between two attempts to reach the broker.
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 2.0
 
-class BusConsumer(QueueConsumer):
+
+class BusConsumer(SteadyConsumer):
     """Nameko's queue consumer, handing raw messages to its providers without a thread in between.
 
     A provider has `queue`, `prefetch` and `on_message(message)`, which must return quickly and never raise. The body is
     decoded by the provider, because a body that can't be decoded here would be acknowledged and lost.
     """
 
-    def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
-        """Called by kombu after each (re)connection.
+    _pending_remove_providers: dict[Any, Any]
 
-        Each provider has a channel of its own: a prefetch count holds for whatever starts to consume on its channel
-        after it was set, and kombu starts all consumers only when all were made.
-        """
+    def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
+        """Called by kombu after each (re)connection."""
         for provider in self._providers:
-            self._consumers[provider] = Consumer(
-                channel.connection.channel(),
-                queues=[provider.queue],
-                on_message=partial(self._hand_over, provider),
-                prefetch_count=provider.prefetch,
-                auto_declare=False,  # only the bus's administrator may
+            self._consumers[provider] = QueueReader(
+                channel.connection.client,
+                provider.queue,
+                provider.prefetch,
+                partial(self._hand_over, provider),
             )
         return self._consumers.values()
+
+    def on_iteration(self) -> None:
+        """Called by kombu between any two messages, and once a second.
+
+        Nameko's would end the connection with the last consumer, while workers still have to answer over it.
+        """
+        self._cancel_consumers_if_requested()
+        for reader in self._consumers.values():
+            reader.look_again()
+
+    def stop(self) -> None:
+        """Called by Nameko when all workers are done."""
+        self.wait_for_providers()
+        self.should_stop = True
+        super().stop()
+
+    def missing_queues(self) -> list[str]:
+        """Queues that it ought to consume and that are not there."""
+        readers = list(self._consumers.items())
+        return sorted(provider.queue.name for provider, reader in readers if reader.is_missing)
 
     def _hand_over(self, provider: Any, message: Any) -> None:
         try:
@@ -45,9 +69,35 @@ class BusConsumer(QueueConsumer):
             log.exception("bus.handing_over_failed")
             self.requeue_message(message)
 
+    @contextmanager
+    def establish_connection(self) -> Iterator[Connection]:
+        """Called by kombu. Its own pauses grow to half a minute, in which a broker that is back has to wait for us."""
+        with self.create_connection() as connection:
+            connection.ensure_connection(
+                self.on_connection_error,
+                interval_start=FIRST_PAUSE,
+                interval_step=FIRST_PAUSE,
+                interval_max=LONGEST_PAUSE,
+                reraise_as_library_errors=False,
+            )
+            yield connection
+
     def on_connection_error(self, exc: Exception, interval: float) -> None:
-        """Called by kombu before each wait."""
+        """Called by kombu before each wait. Who is to stop need not wait for the broker."""
         log.warning("bus.unavailable", error=type(exc).__name__, retry_in_seconds=interval)
+        self._cancel_consumers_if_requested()
+        if self.should_stop:
+            raise exc
+
+    def _cancel_consumers_if_requested(self) -> None:
+        """As Nameko's, which never tells those behind one whose connection turns out to be dead."""
+        requested, self._pending_remove_providers = self._pending_remove_providers, {}
+        for provider, removed in requested.items():
+            reader = self._consumers.pop(provider, None)
+            with suppress(*RECOVERABLE):
+                if reader is not None:
+                    reader.cancel()
+            removed.send()
 
 
 class RpcBusConsumer(BusConsumer):

@@ -37,6 +37,9 @@ mails = Counter("tandem_mails_total", "Mails by what became of an attempt", ["ki
 mails_waiting = Gauge("tandem_mails_waiting", "Mails that wait to be sent")
 mails_failed = Gauge("tandem_mails_failed", "Mails that were given up")
 oldest_mail = Gauge("tandem_mails_oldest_seconds", "Age of the oldest mail that waits")
+queue_missing = Gauge(
+    "tandem_queue_missing", "1 while a queue that this process consumes is not there", ["queue"]
+)
 dead_lettered = Counter("tandem_dead_letters_total", "Messages given up", ["handler"])
 
 

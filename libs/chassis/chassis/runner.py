@@ -14,13 +14,13 @@ from typing import Any
 
 import eventlet
 import structlog
-from kombu import Connection
 from nameko.containers import ServiceContainer
 
 from chassis import health, logs
+from chassis.bus import BusConsumer
 from chassis.config import Settings, load_settings
 from chassis.confirmed import ConfirmedPublisher
-from chassis.connections import RECOVERABLE
+from chassis.connections import RECOVERABLE, opened
 from chassis.database import SYSTEM, Database
 from chassis.errors import ServiceError, Unavailable
 from chassis.events import Contract
@@ -81,20 +81,28 @@ class Process:
 
     def checks(self) -> dict[str, health.Check]:
         """What readiness rests on."""
-        return {"service": self._check_serving, "database": self._database.ping}
+        return {
+            "service": self._check_serving,
+            "database": self._database.ping,
+            "queues": self._check_queues,
+        }
 
     def _check_serving(self) -> None:
         if not self._serving:
             raise Unavailable("service.starting", "Not serving.")
+
+    def _check_queues(self) -> None:
+        consumers = [e for e in self._container.extensions if isinstance(e, BusConsumer)]
+        if missing := [name for consumer in consumers for name in consumer.missing_queues()]:
+            raise Unavailable("service.queue_missing", f"There is no queue {missing[0]}.")
 
     def wait_for_servers(self) -> None:
         """Returns when broker and database answer, however long that takes."""
         while True:
             try:
                 self._database.ping()
-                with Connection(self._settings.amqp_url, connect_timeout=2) as connection:
-                    connection.connect()
-                return
+                with opened(self._settings.amqp_url):
+                    return
             except NOT_READY as error:
                 log.warning("service.waiting", error=str(error)[:200])
                 time.sleep(0.5)
