@@ -22,7 +22,8 @@ from chassis.bus import BusConsumer
 from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
 from chassis.connections import RECOVERABLE
 from chassis.contention import run_again_on_contention
-from chassis.errors import ServiceError, Unavailable
+from chassis.decisions import Tries
+from chassis.errors import ServiceError
 from chassis.events import CONTENT_TYPE, Contract, Event, Subscription, UnreadableEvent, decode
 from chassis.topology import (
     ATTEMPTS_HEADER,
@@ -36,10 +37,6 @@ from chassis.topology import (
 log = structlog.get_logger()
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-# A dependency that is down comes back by itself, so that is worth about an hour; a bug is not.
-PATIENT = ("1s",) * 3 + ("5s",) * 6 + ("30s",) * 120
-IMPATIENT = ("1s", "5s", "30s", "30s")
-
 
 class GivenUp(SharedExtension):
     """Moves failed messages to the delay queues and the dead letters."""
@@ -48,25 +45,29 @@ class GivenUp(SharedExtension):
         """Called by Nameko."""
         self._publisher = ConfirmedPublisher(self.container.config["AMQP_URI"])
 
-    def try_later(self, message: Any, queue: str, delay: str, attempts: int, error: str) -> None:
+    def try_later(self, message: Any, queue: str, delay: str, tries: Tries, reason: str) -> None:
         """Stores a copy that comes back to `queue` after `delay`."""
         exchange = retry_exchange(self.container.service_name, delay).name
-        self._move(message, exchange, queue, attempts, error)
+        self._move(message, exchange, queue, tries, reason)
 
-    def give_up(self, message: Any, queue: str, attempts: int, error: str) -> None:
+    def give_up(self, message: Any, queue: str, tries: Tries, reason: str) -> None:
         """Stores a copy for an operator."""
         metrics.dead_lettered.labels(queue).inc()
         exchange = dead_letter_exchange(self.container.service_name).name
-        self._move(message, exchange, queue, attempts, error)
+        self._move(message, exchange, queue, tries, reason)
 
-    def _move(self, message: Any, exchange: str, queue: str, attempts: int, error: str) -> None:
+    def _move(self, message: Any, exchange: str, queue: str, tries: Tries, reason: str) -> None:
         outgoing = Outgoing(
             exchange=exchange,
             routing_key=queue,
             body=message.body,
             message_id=str(message.properties.get("message_id", "")),
             content_type=message.content_type or CONTENT_TYPE,
-            headers={ATTEMPTS_HEADER: attempts, QUEUE_HEADER: queue, ERROR_HEADER: error},
+            headers={
+                ATTEMPTS_HEADER: tries.attempts,
+                QUEUE_HEADER: queue,
+                ERROR_HEADER: reason,
+            },
         )
         self._publisher.publish_all([outgoing])
         if outgoing.outcome is not Outcome.CONFIRMED:
@@ -108,7 +109,7 @@ class EventHandler(Entrypoint):
         except UnreadableEvent as error:
             log.error("event.unreadable", queue=self.queue.name, error=str(error))
             self.container.spawn_managed_thread(
-                partial(self._settle, message, "unreadable", [], str(error))
+                partial(self._settle, message, "unreadable", None, str(error))
             )
             return
         self._start(message, event)
@@ -138,22 +139,22 @@ class EventHandler(Entrypoint):
         else:
             error = exc_info[1]
             outcome = error.code if isinstance(error, ServiceError) else "internal"
-            delays = PATIENT if isinstance(error, Unavailable) else IMPATIENT
-            self._settle(message, outcome, delays, f"{type(error).__name__}: {error}"[:500])
+            self._settle(message, outcome, error, f"{type(error).__name__}: {error}"[:500])
         metrics.events_handled.labels(self.queue.name, outcome).observe(time.monotonic() - started)
         return result, exc_info
 
-    def _settle(self, message: Any, outcome: str, delays: Any, error: str) -> None:
+    def _settle(self, message: Any, outcome: str, error: BaseException | None, reason: str) -> None:
         """Moves the message on, then acknowledges it; if the broker is away, it will be delivered again anyway."""
-        attempts = int(message.headers.get(ATTEMPTS_HEADER, 0)) + 1
+        tries = Tries(int(message.headers.get(ATTEMPTS_HEADER, 0))).after(error)
+        delay = tries.delay(error)
+        noted = {"queue": self.queue.name, "code": outcome, "attempts": tries.attempts}
         try:
-            if attempts <= len(delays):
-                delay = delays[attempts - 1]
-                log.warning("event.retried", queue=self.queue.name, code=outcome, attempts=attempts)
-                self.given_up.try_later(message, self.queue.name, delay, attempts, error)
+            if delay is not None:
+                log.warning("event.retried", **noted)
+                self.given_up.try_later(message, self.queue.name, delay, tries, reason)
             else:
-                log.error("event.given_up", queue=self.queue.name, code=outcome, attempts=attempts)
-                self.given_up.give_up(message, self.queue.name, attempts, error)
+                log.error("event.given_up", **noted)
+                self.given_up.give_up(message, self.queue.name, tries, reason)
         except RECOVERABLE as problem:
             log.warning("event.not_settled", queue=self.queue.name, error=type(problem).__name__)
             self.queue_consumer.requeue_message(message)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 import structlog
 
-from chassis import metrics
+from chassis import decisions, metrics
 from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
 from chassis.connections import RECOVERABLE
 from chassis.database import SYSTEM, Database, UnitOfWork
@@ -30,8 +30,6 @@ from chassis.topology import events_exchange
 log = structlog.get_logger()
 
 BATCH = 200
-POLL_SECONDS = 1.0
-RETRY_SECONDS = 0.01
 HOUSEKEEPING_SECONDS = 30.0
 LOCK_SPACE = 4242
 WAITED_OUT: tuple[type[BaseException], ...] = (*RECOVERABLE, ServiceError)
@@ -104,26 +102,19 @@ class Relay:
             found = uow.run(LOCK_DUE_SUBJECTS, {"batch": BATCH, "space": LOCK_SPACE}).all()
             subjects = [row.subject for row in found if row.locked]
             if not subjects:
-                # Nothing waits, or another relay is at it; then rows of ours may have come behind its back.
-                return RETRY_SECONDS if found else POLL_SECONDS
+                return self._pause(len(found), 0, 0)
             rows = uow.run(READ_LOCKED, {"subjects": subjects, "limit": 2 * BATCH}).all()
-            self._send(uow, list(self._sendable(uow, rows)))
+            chosen, held_back = decisions.sendable(rows)
+            self._send(uow, chosen)
+            for subject in held_back:
+                hold_back(uow, subject)
             uow.commit()
-        if len(subjects) < len(found):
-            return RETRY_SECONDS
-        # What is committed from now on wakes the relay; what does not fit into a batch needs another at once.
-        return 0.0 if len(rows) >= BATCH else POLL_SECONDS
+        return self._pause(len(found), len(subjects), len(rows))
 
-    def _sendable(self, uow: UnitOfWork, rows: Sequence[Any]) -> Iterator[Any]:
-        """Rows up to the first of its subject that must wait; order within a subject is worth the delay."""
-        held_back: set[str] = set()
-        for row in rows:
-            if row.subject not in held_back and not row.is_due:
-                held_back.add(row.subject)
-            if row.subject not in held_back:
-                yield row
-        for subject in held_back:
-            hold_back(uow, subject)
+    def _pause(self, found: int, locked: int, rows: int) -> float:
+        return decisions.seconds_until_next_batch(
+            found=found, locked=locked, rows=rows, batch=BATCH
+        )
 
     def _send(self, uow: UnitOfWork, rows: Sequence[Any]) -> None:
         batch = [self._outgoing(row) for row in rows]
@@ -153,7 +144,7 @@ class Relay:
         """A row the broker would not take waits, and its subject with it; the others go on."""
         metrics.events_failed.labels(row.name).inc()
         log.error("outbox.event_kept", event_name=row.name, reason=outgoing.outcome.value)
-        delay = timedelta(seconds=min(2**row.attempts, 60))
+        delay = timedelta(seconds=decisions.seconds_until_next_try(row.attempts))
         uow.execute(
             outbox.update()
             .where(outbox.c.id == row.id)

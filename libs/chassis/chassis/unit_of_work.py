@@ -19,7 +19,8 @@ from sqlalchemy.exc import DBAPIError
 
 from chassis import context, plumbing
 from chassis.context import Operation
-from chassis.errors import Conflict, Invalid
+from chassis.decisions import was_done_before
+from chassis.errors import Unavailable
 from chassis.events import Event
 from chassis.prepared import Prepared, run_in
 from chassis.scope import Scope, System, scope_statement
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from chassis.database import Database
 
 PREAMBLE = "tandem_preamble"
+
+# In PostgreSQL's warning, whose code says nothing; lc_messages must be English, as it is for the role `prepare` makes.
+NOT_REPLICATED = "canceling wait for synchronous replication"
 
 
 class UnitOfWork:
@@ -123,14 +127,10 @@ class UnitOfWork:
         """
         wanted = {"id": str(operation.id), "organization_id": owner_of_operations(self.scope)}
         row = self.run(plumbing.FIND_OPERATION, wanted).one()
-        if not row.locked:
-            raise Conflict("idempotency.in_progress", "The first request with this key still runs.")
-        if row.fingerprint is None:
+        if not was_done_before(
+            is_free=row.locked, known=row.fingerprint, wanted=operation.fingerprint
+        ):
             return None
-        if row.fingerprint != operation.fingerprint:
-            raise Invalid(
-                "idempotency.key_reused", "This Idempotency-Key was used with another request."
-            )
         if caller := context.current_or_none():
             caller.replayed = True
         return row.result["value"]
@@ -152,8 +152,19 @@ class UnitOfWork:
         parameters = tuple(chain.from_iterable(parameters for _, parameters in closing))
         self.connection.exec_driver_sql(text, parameters)
         self._is_committed = True
+        self._check_replication()
         if self._events:
             self._database.after_commit()
+
+    def _check_replication(self) -> None:
+        """Unavailable when PostgreSQL gave up waiting for its synchronous replica, though it calls that committed.
+
+        It stands on the primary and would be lost with it: the caller must ask again, and finds it if it stands.
+        """
+        notices = getattr(self.connection.connection.dbapi_connection, "notices", None)
+        if notices and any(NOT_REPLICATED in notice for notice in notices):
+            notices.clear()
+            raise Unavailable("database.not_replicated", "The database's replica does not answer.")
 
     def _plumbing_statements(self) -> Iterator[tuple[str, Sequence[Any]]]:
         if self._events:
