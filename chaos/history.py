@@ -108,11 +108,13 @@ class History:
         *,
         status: int | None = None,
         answer: Mapping[str, Any] | None = None,
+        ended: float | None = None,
     ) -> None:
-        """After it. A fault ends when it is healed."""
+        """After it, or as of a moment `ended`: a fault ends when it is healed, and what came of it is known later."""
         said = None if answer is None else without_secrets(dict(answer))
         with self._lock:
-            line = {"number": number, "ended": self._clock(), "outcome": outcome}
+            moment = self._clock() if ended is None else ended
+            line = {"number": number, "ended": moment, "outcome": outcome}
             self._write({**line, "status": status, "answer": said})
 
     def _write(self, line: Mapping[str, Any]) -> None:
