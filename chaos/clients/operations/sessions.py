@@ -58,7 +58,8 @@ def act(client: Client, operation: str, action: str, *, past: bool = False, **bo
     session = client.organization.some_session(client.rng, client.person, past=past)
     if session is not None:
         path = f"/sessions/{session.id}/{action}"
-        client.change(operation, "POST", path, body or None, about={"session_id": session.id})
+        about = {"session_id": session.id, **by(client)}
+        client.change(operation, "POST", path, body or None, about=about)
 
 
 def reschedule(client: Client) -> None:
