@@ -1,0 +1,115 @@
+"""RabbitMQ dies, restarts, hangs, closes connections, runs out of memory, and loses queues."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from chaos.faults.kind import BROKER, DATABASE, Fault, Kind, only
+from chaos.system import ChaosSystem
+from chassis.prepare import contract_of
+from local_runner.places import SERVICES, package_of
+
+USUAL_WATERMARK = "0.4"
+NO_MEMORY = "0.00001"
+
+
+def end_broker(system: ChaosSystem, number: signal.Signals) -> None:
+    """Ends it; returns when it takes work again."""
+    system.end("rabbitmq", number)
+    system.wait(system.backing.broker.is_ready, "RabbitMQ did not come back")
+
+
+def kill(system: ChaosSystem, fault: Fault) -> None:
+    """The process is killed (kill -9)."""
+    end_broker(system, signal.SIGKILL)
+
+
+def restart(system: ChaosSystem, fault: Fault) -> None:
+    """An orderly stop and a start."""
+    end_broker(system, signal.SIGTERM)
+
+
+def freeze(system: ChaosSystem, fault: Fault) -> None:
+    """SIGSTOP: connections stay open and nobody answers."""
+    with system.frozen("rabbitmq"):
+        time.sleep(fault.seconds)
+
+
+def close_connections(system: ChaosSystem, fault: Fault) -> None:
+    """As an operator's `rabbitmqctl close_all_connections`."""
+    system.control("close_all_connections", "chaos")
+
+
+def memory_alarm(system: ChaosSystem, fault: Fault) -> None:
+    """The broker reads no more from connections that publish."""
+    try:
+        system.control("set_vm_memory_high_watermark", NO_MEMORY)
+        time.sleep(fault.seconds)
+    finally:
+        system.control("set_vm_memory_high_watermark", USUAL_WATERMARK)
+
+
+def delete_event_queue(system: ChaosSystem, fault: Fault) -> None:
+    """Under its consumer, with all that waits in it; made again and refilled as docs/operations.md says."""
+    rest = fault.target.partition(".on_")[2]
+    source, _, event = rest.partition("_")
+    since = system.sql(source, "SELECT clock_timestamp() - interval '60 seconds'")[0][0]
+    delete_queue(system, fault)
+    system.replay(source, event, since)
+
+
+def delete_queue(system: ChaosSystem, fault: Fault) -> None:
+    """Under its consumer; the preparation makes it again."""
+    subscriber = fault.target.removeprefix("rpc-").partition(".")[0]
+    system.control("delete_queue", fault.target)
+    time.sleep(fault.seconds)
+    system.chassis("prepare-bus", package_of(subscriber))
+
+
+def event_queues() -> tuple[str, ...]:
+    """Every queue of a subscription."""
+    contracts = [contract_of(package_of(service)) for service in SERVICES]
+    return tuple(contract.queue_name(one) for contract in contracts for one in contract.subscribes)
+
+
+KINDS = (
+    Kind("broker-kill", "kill -9 of RabbitMQ", kill, resources=only(BROKER)),
+    Kind(
+        "broker-restart", "an orderly stop and start of RabbitMQ", restart, resources=only(BROKER)
+    ),
+    Kind("broker-freeze", "SIGSTOP of RabbitMQ", freeze, resources=only(BROKER), weight=2),
+    Kind(
+        "broker-connections",
+        "RabbitMQ closes all connections",
+        close_connections,
+        resources=only(BROKER),
+        weight=2,
+    ),
+    Kind(
+        "broker-memory",
+        "RabbitMQ's memory alarm",
+        memory_alarm,
+        resources=only(BROKER),
+        seconds=(1.0, 3.0),
+        weight=2,
+    ),
+    Kind(
+        "queue-delete",
+        "an event queue is deleted under its consumer",
+        delete_event_queue,
+        event_queues(),
+        only(BROKER, DATABASE),
+        seconds=(0.5, 2.0),
+        weight=2,
+    ),
+    Kind(
+        "rpc-queue-delete",
+        "an RPC queue is deleted under its consumer",
+        delete_queue,
+        tuple(f"rpc-{service}" for service in SERVICES),
+        only(BROKER),
+        seconds=(0.5, 2.0),
+        weight=2,
+    ),
+)

@@ -1,0 +1,90 @@
+"""From a seed to faults: rounds of one to four that overlap and don't hit the same thing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from chaos.faults import Fault, Kind
+
+SIZES, SIZE_WEIGHTS = (1, 2, 3, 4), (3, 4, 3, 2)
+LONGEST_LEAD = 1.5
+MOST_AT_ONCE = 6
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A fault and how long after the round's beginning it strikes."""
+
+    fault: Fault
+    lead: float
+
+
+Round = list[Planned]
+
+
+def made(kind: Kind, random_: random.Random) -> Fault:
+    """One fault of a kind."""
+    return Fault(
+        kind,
+        random_.choice(kind.targets),
+        round(random_.uniform(*kind.seconds), 2),
+        random_.randrange(1_000_000),
+    )
+
+
+def mixtures(seed: int, kinds: Sequence[Kind]) -> Iterator[Round]:
+    """Rounds without end, each kind as often as it weighs. The same for the same seed and kinds."""
+    random_ = random.Random(f"faults {seed}")
+    deck = shuffled_decks(kinds, random_)
+    kept: list[Fault] = []
+    while True:
+        size = random_.choices(SIZES, SIZE_WEIGHTS)[0]
+        kept += [made(next(deck), random_) for _ in range(max(0, size - len(kept)))]
+        chosen, kept = compatible(kept[:size]), [*left_over(kept[:size]), *kept[size:]]
+        yield [Planned(fault, round(random_.uniform(0, LONGEST_LEAD), 2)) for fault in chosen]
+
+
+def shuffled_decks(kinds: Sequence[Kind], random_: random.Random) -> Iterator[Kind]:
+    """As from a pack of cards that is shuffled whenever it is used up, so that no kind is left out for long."""
+    while True:
+        deck = [kind for kind in kinds for _ in range(kind.weight)]
+        random_.shuffle(deck)
+        yield from deck
+
+
+def compatible(faults: Sequence[Fault]) -> list[Fault]:
+    """Those that hit nothing that one before them hits."""
+    hit: set[str] = set()
+    chosen = []
+    for fault in faults:
+        if hit.isdisjoint(fault.resources):
+            hit |= fault.resources
+            chosen.append(fault)
+    return chosen
+
+
+def left_over(faults: Sequence[Fault]) -> list[Fault]:
+    """The others."""
+    chosen = compatible(faults)
+    return [fault for fault in faults if fault not in chosen]
+
+
+def each_once(seed: int, kinds: Iterable[Kind]) -> Iterator[Round]:
+    """Every kind once, those of processes once for each process; as few rounds as they fit into."""
+    random_ = random.Random(f"each {seed}")
+    waiting = [
+        Fault(kind, target, kind.seconds[0], random_.randrange(1_000_000))
+        for kind in kinds
+        for target in (one_of_each(kind) if kind.each_target else (random_.choice(kind.targets),))
+    ]
+    while waiting:
+        chosen = compatible(waiting)[:MOST_AT_ONCE]
+        waiting = [fault for fault in waiting if fault not in chosen]
+        yield [Planned(fault, 0.0) for fault in chosen]
+
+
+def one_of_each(kind: Kind) -> list[str]:
+    """The first copy of each service, and the gateway."""
+    return [target for target in kind.targets if target.endswith(".1") or "." not in target]
