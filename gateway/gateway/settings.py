@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from environs import Env, EnvValidationError, ValidationError, validate
 from limits import RateLimitItem
 
+from chassis.addresses import address_setting, broker_url
 from chassis.config import key_setting
 from chassis.signing import SigningKey, read_signing_key
 from gateway.limits.rules import DEFAULTS, RULES, limit_of
@@ -61,7 +62,7 @@ def load_settings(env: Env | None = None) -> Settings:
     """Reads the environment; environs' error names the variable that is missing or malformed."""
     env = env or Env()
     return Settings(
-        amqp_url=env.str("AMQP_URL"),
+        amqp_url=address_setting(env, "AMQP_URL", broker_url),
         request_seconds=env.float("REQUEST_SECONDS", 4.5),
         token_cache_seconds=env.float("TOKEN_CACHE_SECONDS", 0.8),
         token_cache_entries=env.int("TOKEN_CACHE_ENTRIES", 10_000),

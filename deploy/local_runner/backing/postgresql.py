@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from local_runner import apt
 from local_runner.accounts import Account, give, own_folder, stepping_down, unprivileged
@@ -35,43 +36,62 @@ THROWAWAY_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_wr
 
 
 class LocalPostgres:
-    """`durable=False` gives speed for tests at the price of the data when the machine fails."""
+    """`durable=False` gives speed for tests at the price of the data when the machine fails.
 
-    def __init__(self, run_dir: RunDir, secrets: SecretStore, *, durable: bool = True) -> None:
-        self._programs = programs()
-        self._account = unprivileged("postgres")
-        self._link = run_dir.path / "postgres"
-        self._password = secrets.get("postgres_password")
-        self._port = free_port()
-        self._settings = SETTINGS if durable else SETTINGS | THROWAWAY_SETTINGS
+    Several in one folder have a `name` each; `more` settings come before all others.
+    """
+
+    def __init__(
+        self,
+        run_dir: RunDir,
+        secrets: SecretStore,
+        *,
+        durable: bool = True,
+        name: str = "postgres",
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.name = name
+        self.programs = programs()
+        self.account = unprivileged("postgres")
+        self._link = run_dir.path / name
+        self.password = secrets.get("postgres_password")
+        self.port = free_port()
+        self._settings = {**SETTINGS, **({} if durable else THROWAWAY_SETTINGS), **more}
 
     @property
     def url(self) -> str:
         """As the superuser, whose password is random."""
-        return f"postgresql://postgres:{self._password}@127.0.0.1:{self._port}/postgres"
+        return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def data(self) -> Path:
+        """PostgreSQL's data directory."""
+        return self._link.resolve() / "data"
 
     def prepare(self) -> None:
         """Makes the cluster at the first start. One that was left half-made is made anew."""
-        folder = own_folder(self._link, self._account)
+        folder = own_folder(self._link, self.account)
         if (folder / "complete").exists():
             return
-        data = folder / "data"
-        if data.exists():
-            shutil.rmtree(data)
-        initdb(self._programs / "initdb", folder, self._account, self._password)
+        if self.data.exists():
+            shutil.rmtree(self.data)
+        self.make(folder)
         (folder / "complete").touch()
+
+    def make(self, folder: Path) -> None:
+        """Fills the folder's `data`."""
+        initdb(self.programs / "initdb", folder, self.account, self.password)
 
     def specs(self) -> Sequence[Spec]:
         """The server itself; a SIGINT is its fast shutdown, a SIGQUIT its immediate one."""
-        data = self._link.resolve() / "data"
-        options = {**self._settings, "port": str(self._port)}
+        options = {**self._settings, "port": str(self.port)}
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        command = (str(self._programs / "postgres"), "-D", str(data), *words)
+        command = (str(self.programs / "postgres"), "-D", str(self.data), *words)
         spec = Spec(
-            "postgres",
+            self.name,
             command,
             ENVIRONMENT,
-            account=self._account,
+            account=self.account,
             death_signal="QUIT",
             stop_signal=signal.SIGINT,
         )

@@ -40,21 +40,35 @@ SCRIPT_PLACES = (
 
 
 class LocalRabbit:
-    """The broker and its own epmd."""
+    """The broker and its own epmd.
 
-    def __init__(self, run_dir: RunDir, secrets: SecretStore) -> None:
+    Several make a cluster: each its `name`, all of them one `mapper_port`, and `more` lines of configuration.
+    """
+
+    def __init__(
+        self,
+        run_dir: RunDir,
+        secrets: SecretStore,
+        *,
+        name: str = "rabbitmq",
+        mapper_port: int | None = None,
+        more: str = "",
+    ) -> None:
+        self.name = name
         self._script = server_script()
         self._account = unprivileged("rabbitmq")
-        self._link = run_dir.path / "rabbitmq"
-        self._node = f"tandem-{run_dir.identity}@localhost"
+        self._link = run_dir.path / name
+        self.node = node_name(run_dir, name)
         self._password = secrets.get("rabbitmq_password")
         self._cookie = secrets.get("erlang_cookie")
-        self._port, self._node_port, self._mapper_port = free_port(), free_port(), free_port()
+        self._more = more
+        self.port, self._node_port = free_port(), free_port()
+        self._mapper_port = free_port() if mapper_port is None else mapper_port
 
     @property
     def url(self) -> str:
         """As the broker's administrator, whose password is random."""
-        return f"amqp://tandem:{self._password}@127.0.0.1:{self._port}//"
+        return f"amqp://tandem:{self._password}@127.0.0.1:{self.port}//"
 
     @property
     def control(self) -> tuple[str, ...]:
@@ -67,20 +81,26 @@ class LocalRabbit:
     def prepare(self) -> None:
         """Writes configuration and cookie; the broker makes its data itself."""
         folder = own_folder(self._link, self._account)
-        text = CONFIGURATION.format(port=self._port, password=self._password)
-        own_file(folder / "rabbitmq.conf", text, self._account)
+        text = CONFIGURATION.format(port=self.port, password=self._password)
+        own_file(folder / "rabbitmq.conf", text + self._more, self._account)
         own_file(folder / "enabled_plugins", "[].\n", self._account)
         own_file(folder / ".erlang.cookie", self._cookie, self._account)
 
     def specs(self) -> Sequence[Spec]:
         """The port mapper first: the broker would otherwise start one that outlives it."""
+        return (self.mapper_spec(), self.broker_spec())
+
+    def mapper_spec(self) -> Spec:
+        """The port mapper, by which Erlang's programs find each other."""
         folder = self._link.resolve()
-        environment = self._environment(folder)
         epmd = ("epmd", "-port", str(self._mapper_port), "-address", "127.0.0.1")
-        return (
-            Spec("epmd", epmd, environment, folder, self._account),
-            Spec("rabbitmq", (str(self._script),), environment, folder, self._account, grace=20.0),
-        )
+        return Spec("epmd", epmd, self._environment(folder), folder, self._account)
+
+    def broker_spec(self) -> Spec:
+        """The broker itself."""
+        folder = self._link.resolve()
+        command, environment = (str(self._script),), self._environment(folder)
+        return Spec(self.name, command, environment, folder, self._account, grace=20.0)
 
     def _environment(self, folder: Path) -> Mapping[str, str]:
         return {
@@ -91,7 +111,7 @@ class LocalRabbit:
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             # The start script becomes the Erlang machine instead of waiting for it: our child is the broker itself.
             "RUNNING_UNDER_SYSTEMD": "true",
-            "RABBITMQ_NODENAME": self._node,
+            "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_DIST_PORT": str(self._node_port),
             "RABBITMQ_CONF_ENV_FILE": str(folder / "no-rabbitmq-env.conf"),
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
@@ -108,6 +128,12 @@ class LocalRabbit:
     def is_ready(self) -> bool:
         """Whether it opens the AMQP dialogue."""
         return broker_answers(self.url)
+
+
+def node_name(run_dir: RunDir, name: str) -> str:
+    """What Erlang calls the broker of that name in the folder."""
+    of_several = name.removeprefix("rabbitmq")
+    return f"tandem-{run_dir.identity}{of_several}@localhost"
 
 
 def own_file(path: Path, text: str, account: Account | None) -> None:

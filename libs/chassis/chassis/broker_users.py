@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from environs import Env
 from kombu import Connection
 
+from chassis.addresses import hosts_of, nodes_of, with_hosts
 from chassis.events import Contract
 from chassis.topology import RPC_EXCHANGE
 
@@ -53,7 +54,7 @@ class BrokerUser:
     def of(cls, amqp_url: str) -> BrokerUser:
         """The user that the address names."""
         parts = urlsplit(amqp_url)
-        found: str = Connection(amqp_url).virtual_host
+        found: str = Connection(next(iter(nodes_of(amqp_url)))).virtual_host
         return cls(unquote(parts.username or ""), unquote(parts.password or ""), found)
 
 
@@ -132,7 +133,18 @@ def account(user: BrokerUser) -> dict[str, str]:
 
 
 def admit(management_url: str, wanted: dict[str, Any]) -> None:
-    """Has the broker's management plugin take the definitions. OSError if it does not."""
+    """Has the management plugin of the first of the nodes that answers take the definitions. OSError if none does."""
+    for host in (hosts := hosts_of(management_url)):
+        try:
+            return admit_at(with_hosts(management_url, host), wanted)
+        except OSError:
+            if host == hosts[-1]:
+                raise
+    return None
+
+
+def admit_at(management_url: str, wanted: dict[str, Any]) -> None:
+    """The same at one node."""
     parts = urlsplit(management_url)
     login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
     address = parts._replace(netloc=parts.netloc.rpartition("@")[2])

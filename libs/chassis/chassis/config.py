@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from environs import Env
 
+from chassis.addresses import address_setting, broker_url, database_hosts_as_parameters
 from chassis.signing import (
     MalformedKey,
     SigningKey,
@@ -43,8 +44,8 @@ def load_settings(env: Env | None = None) -> Settings:
     """Reads the environment; environs' error names the variable that is missing or malformed."""
     env = env or Env()
     return Settings(
-        amqp_url=env.str("AMQP_URL"),
-        database_url=sqlalchemy_url(env.str("DATABASE_URL")),
+        amqp_url=address_setting(env, "AMQP_URL", broker_url),
+        database_url=address_setting(env, "DATABASE_URL", sqlalchemy_url),
         http_host=env.str("HTTP_HOST", "0.0.0.0"),  # noqa: S104 - in a container all addresses # nosec B104
         http_port=env.int("HTTP_PORT", 8080),
         rpc_workers=env.int("RPC_WORKERS", 16),
@@ -73,11 +74,11 @@ def key_setting(env: Env, name: str, read: Callable[[str], Keys]) -> Keys:
 
 
 def sqlalchemy_url(url: str) -> str:
-    """SQLAlchemy 2.1 reads `postgresql://` as psycopg 3; we drive psycopg2."""
+    """SQLAlchemy 2.1 reads `postgresql://` as psycopg 3; we drive psycopg2. Several hosts become parameters."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in {"postgresql", "postgres", "postgresql+psycopg2"}:
         raise ValueError("a database URL starts with postgresql://")
-    return f"postgresql+psycopg2://{rest}"
+    return database_hosts_as_parameters(f"postgresql+psycopg2://{rest}")
 
 
 def libpq_url(url: str) -> str:

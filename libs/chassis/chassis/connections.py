@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from amqp import Message, spec
+from amqp.exceptions import AMQPError
 from amqp.method_framing import frame_writer
 from kombu import Connection
+
+from chassis.addresses import nodes_of
 
 # Errors after which a fresh connection is the cure. Kombu knows them per transport.
 RECOVERABLE: tuple[type[BaseException], ...] = (
@@ -18,14 +22,39 @@ RECOVERABLE: tuple[type[BaseException], ...] = (
 )
 
 
-def opened(amqp_url: str, *, heartbeat: int = 0) -> Connection:
-    """A connection that is established within 2 s or raises one of RECOVERABLE.
+CONNECT_SECONDS = 2.0
 
+
+def opened(
+    amqp_url: str, *, heartbeat: int = 0, transport_options: Mapping[str, Any] | None = None
+) -> Connection:
+    """A connection that is established within 2 s or raises one of RECOVERABLE, or the broker's refusal.
+
+    A node that refuses is passed over for the next at once. One that hangs takes the time of this attempt, and is the
+    last to be tried by the next attempt of any connection in this process.
     Without a heartbeat TCP keepalive finds a dead peer; a connection that nobody reads can't answer heartbeats.
     """
-    connection = Connection(amqp_url, connect_timeout=2, heartbeat=heartbeat)
-    connection.connect()
-    return connection
+    nodes = nodes_of(amqp_url)
+    until = time.monotonic() + CONNECT_SECONDS
+    failure: Exception = ConnectionError("there is no node")
+    for address in nodes:
+        connection = Connection(
+            address,
+            connect_timeout=CONNECT_SECONDS,
+            heartbeat=heartbeat,
+            transport_options=dict(transport_options or {}),
+        )
+        try:
+            # Once: kombu's own second attempt would come after a pause of 2 s.
+            connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)
+        except (*RECOVERABLE, AMQPError) as error:
+            nodes.is_down(address)
+            failure = error
+        else:
+            return connection
+        if time.monotonic() > until:
+            break
+    raise failure
 
 
 def abandoned(connection: Connection | None) -> None:

@@ -15,7 +15,13 @@ import sqlalchemy as sa
 from psycopg2 import errorcodes
 from sqlalchemy import event as sa_event
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    InvalidatePoolError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chassis import plumbing
@@ -34,6 +40,10 @@ SESSION_OPTIONS = (
 )
 
 CONTENTION_CODES = frozenset({errorcodes.DEADLOCK_DETECTED, errorcodes.SERIALIZATION_FAILURE})
+# A server that was the primary once, or is about to be no more.
+READ_ONLY_CODES = frozenset({errorcodes.READ_ONLY_SQL_TRANSACTION})
+# What PostgreSQL, from version 14 on, reports of itself when it changes.
+READ_ONLY_SIGNS = ("in_hot_standby", "default_transaction_read_only")
 TIMEOUT_CODES = frozenset({errorcodes.QUERY_CANCELED, errorcodes.LOCK_NOT_AVAILABLE})
 
 
@@ -66,6 +76,8 @@ class Database:
                 "tcp_user_timeout": 5000,
             },
         )
+        if "target_session_attrs" in self.engine.url.query:
+            sa_event.listen(self.engine, "checkout", refuse_read_only)
 
     @contextmanager
     def unit_of_work(self, scope: Scope) -> Iterator[UnitOfWork]:
@@ -156,9 +168,22 @@ def constraint_of(error: IntegrityError) -> str | None:
     return getattr(diagnostics, "constraint_name", None)
 
 
+def refuse_read_only(dbapi_connection: Any, _record: Any, _proxy: Any) -> None:
+    """Drops all pooled connections when one turns out to lead to a server that takes no writes any more."""
+    if any(dbapi_connection.get_parameter_status(sign) == "on" for sign in READ_ONLY_SIGNS):
+        raise InvalidatePoolError("the server has become read-only")
+
+
 @sa_event.listens_for(Engine, "handle_error")
-def _invalidate_after_timeout(error_context: Any) -> None:
-    """An eventlet timeout inside a query leaves the connection in the middle of a command: throw it away."""
-    if not isinstance(error_context.original_exception, Exception):
+def _count_as_lost(error_context: Any) -> None:
+    """Throws a connection away that is no use any more, though it still stands.
+
+    A server that has become read-only takes all of its connections with it. An eventlet timeout inside a query leaves
+    one in the middle of a command.
+    """
+    error = error_context.original_exception
+    if getattr(error, "pgcode", None) in READ_ONLY_CODES:
+        error_context.is_disconnect = True
+    elif not isinstance(error, Exception):
         error_context.invalidate_pool_on_disconnect = False
         error_context.is_disconnect = True

@@ -16,18 +16,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from amqp.exceptions import PreconditionFailed
 from kombu import Connection, Exchange, Queue, binding
 
+from chassis.addresses import nodes_of
+from chassis.connections import opened
 from chassis.events import Contract, Subscription
 
 RPC_EXCHANGE = Exchange("nameko-rpc", type="topic", durable=True)
 RETRY_DELAYS: dict[str, int] = {"1s": 1_000, "5s": 5_000, "30s": 30_000}
 
-# What a message notes about itself when it was given up or put off: how often it was tried, and where it belongs.
+# What a message notes about itself when it was given up or put off: how often it was tried, where it belongs,
+# why, and when.
 ATTEMPTS_HEADER = "x-tandem-attempts"
 QUEUE_HEADER = "x-tandem-queue"
 ERROR_HEADER = "x-tandem-error"
 REASON_HEADER = "x-tandem-reason"
+TIME_HEADER = "x-tandem-time"
 
 # A message that kills its consumer again and again, before our own attempts count, ends in the dead letters too.
 DELIVERY_LIMIT = 20
@@ -108,12 +113,22 @@ def event_queue_arguments(service: str) -> dict[str, Any]:
     }
 
 
-def rpc_queue(service: str) -> Queue:
-    """The RPC queue as Nameko itself declares it, so that plain Nameko clients work too."""
-    return Queue(f"rpc-{service}", RPC_EXCHANGE, routing_key=f"{service}.*", durable=True)
+def rpc_queue(service: str, *, is_replicated: bool = False) -> Queue:
+    """The RPC queue, as Nameko itself declares it, so that plain Nameko clients work too.
+
+    In a cluster it is a quorum queue: a classic one is gone for as long as the node that it happens to live on.
+    """
+    arguments = {"x-queue-type": "quorum"} if is_replicated else None
+    return Queue(
+        f"rpc-{service}",
+        RPC_EXCHANGE,
+        routing_key=f"{service}.*",
+        durable=True,
+        queue_arguments=arguments,
+    )
 
 
-def entities(contract: Contract) -> Iterator[Exchange | Queue]:
+def entities(contract: Contract, *, is_cluster: bool = False) -> Iterator[Exchange | Queue]:
     """Everything a service needs on the bus, in the order of declaration."""
     yield RPC_EXCHANGE
     for source in contract.hears:
@@ -121,7 +136,7 @@ def entities(contract: Contract) -> Iterator[Exchange | Queue]:
     if not (contract.publishes or contract.subscribes):
         return  # nobody calls it: it only calls and hears
     yield events_exchange(contract.service)
-    yield rpc_queue(contract.service)
+    yield rpc_queue(contract.service, is_replicated=is_cluster)
     yield dead_letter_queue(contract.service)
     if contract.subscribes:
         for delay in RETRY_DELAYS:
@@ -131,15 +146,41 @@ def entities(contract: Contract) -> Iterator[Exchange | Queue]:
 
 
 def declare(contract: Contract, amqp_url: str) -> None:
-    """Declares a service's part of the bus. Idempotent."""
-    with Connection(amqp_url, connect_timeout=5) as connection, connection.channel() as channel:
-        for entity in entities(contract):
-            entity(channel).declare()
+    """Declares a service's part of the bus: a cluster's, if the address names several nodes. Idempotent."""
+    is_cluster = len(nodes_of(amqp_url)) > 1
+    with opened(amqp_url) as connection:
+        for entity in entities(contract, is_cluster=is_cluster):
+            try:
+                declare_one(connection, entity)
+            except PreconditionFailed:
+                if not holds_only_requests(entity):
+                    raise
+                if is_cluster:
+                    replace(connection, entity)
+                # Else it is a cluster's after all, of which one node was named.
+
+
+def replace(connection: Connection, queue: Queue) -> None:
+    """Declares a queue again that was there before there was a cluster. Who waits for an answer asks again."""
+    with connection.channel() as channel:
+        channel.queue_delete(queue.name)
+    declare_one(connection, queue)
+
+
+def declare_one(connection: Connection, entity: Exchange | Queue) -> None:
+    """On a channel of its own, which a refusal closes."""
+    with connection.channel() as channel:
+        entity(channel).declare()
+
+
+def holds_only_requests(entity: Exchange | Queue) -> bool:
+    """Whether nothing is lost with it that anybody promised to keep."""
+    return isinstance(entity, Queue) and entity.exchange == RPC_EXCHANGE
 
 
 def delete_queues(contract: Contract, amqp_url: str) -> None:
     """Deletes a service's queues with what is in them. For tests."""
-    with Connection(amqp_url, connect_timeout=5) as connection, connection.channel() as channel:
+    with opened(amqp_url) as connection, connection.channel() as channel:
         for entity in entities(contract):
             if isinstance(entity, Queue):
                 entity(channel).delete()
