@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from chaos.checker.idempotency import ONE_EFFECT
+from chaos.checker.messages import ONLY_ASSIGNED, STANDS
+from chaos.tests.story import Story, new_id
+
+
+def test_messages_of_an_assigned_pair_break_nothing(story: Story) -> None:
+    story.assign()
+    conversation = story.converse()
+    story.send(conversation)
+    story.send(conversation)
+    story.end()
+    conversation["status"] = "closed"
+
+    assert story.broken == set()
+
+
+def test_a_message_that_is_gone_is_found(story: Story) -> None:
+    story.assign()
+    story.final.messages.remove(story.send(story.converse()))
+
+    assert STANDS in story.broken
+
+
+def test_a_message_in_other_words_is_found(story: Story) -> None:
+    story.assign()
+    story.send(story.converse())["body"] += "!"
+
+    assert story.broken == {STANDS}
+
+
+def test_a_message_that_is_there_twice_is_found(story: Story) -> None:
+    story.assign()
+    conversation = story.converse()
+    message = story.send(conversation)
+    story.final.messages.append({**message, "id": new_id(), "sequence": 2})
+    conversation["last_sequence"] = 2
+
+    assert ONE_EFFECT in story.broken
+
+
+def test_a_gap_in_a_conversation_is_found(story: Story) -> None:
+    story.assign()
+    conversation = story.converse()
+    story.send(conversation)
+    conversation["last_sequence"] = 2
+
+    assert story.broken == {STANDS}
+
+
+def test_a_message_of_a_pair_that_was_never_assigned_is_found(story: Story) -> None:
+    story.send(story.converse())
+    story.final.conversations[0]["status"] = "closed"
+
+    assert story.broken == {ONLY_ASSIGNED}
+
+
+@pytest.mark.parametrize(("after", "broken"), [(4.9, set()), (5.3, {ONLY_ASSIGNED})])
+def test_what_was_allowed_just_before_the_end_may_be_stored_until_its_deadline(
+    story: Story, after: float, broken: set[str]
+) -> None:
+    story.assign()
+    story.end()
+    conversation = story.converse()
+    conversation["status"] = "closed"
+    ended_at = story.final.assignments[0]["ended_at"]
+    story.send(conversation)["sent_at"] = ended_at + after
+
+    assert story.broken == broken
