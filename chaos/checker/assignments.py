@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chaos.checker.calls import Call, Calls, Violation
+from chaos.checker.clocks import Clocks
 from chaos.checker.sessions import pair_of
 from chaos.final import FinalState, Row
 from chaos.history import Entry
@@ -28,15 +29,15 @@ Pair = tuple[str, str]
 
 def standing(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
     """What was assigned is, unless it was ended; what was ended is not, unless it was assigned again."""
-    calls = Calls(entries)
+    calls, clocks = Calls(entries), Clocks(entries)
     sessions = {session["id"]: session for session in final.sessions}
     rows = rows_by_pair(final)
     beginnings = beginnings_by_pair(calls, sessions)
     endings = by_pair(calls.that_may_have_happened(*ENDINGS))
     for pair, begun in beginnings.items():
-        yield from not_assigned(pair, rows[pair], begun, endings[pair])
+        yield from not_assigned(pair, rows[pair], begun, endings[pair], clocks)
     for pair, ended in endings.items():
-        yield from still_assigned(pair, rows[pair], beginnings[pair], ended, entries)
+        yield from still_assigned(pair, rows[pair], beginnings[pair], ended, clocks)
     organizations = {entry.organization for entry in entries}
     for pair, theirs in rows.items():
         if not theirs or theirs[0]["organization_id"] not in organizations:
@@ -88,7 +89,11 @@ def assigns(call: Call, pair: Pair) -> bool:
 
 
 def not_assigned(
-    pair: Pair, rows: Sequence[Row], begun: Sequence[Call], ended: Sequence[Call]
+    pair: Pair,
+    rows: Sequence[Row],
+    begun: Sequence[Call],
+    ended: Sequence[Call],
+    clocks: Clocks,
 ) -> Iterator[Violation]:
     """A pair that was assigned, that nobody ended since, and that is not."""
     active = [row for row in rows if row["ended_at"] is None]
@@ -97,12 +102,18 @@ def not_assigned(
     if active:
         return
     for call in begun:
-        if assigns(call, pair) and not any(end.ended > call.began for end in ended):
+        if assigns(call, pair) and not any(follows(end, call, clocks) for end in ended):
             is_booking = call.operation in {"book_session", "confirm_session"}
             what = f"the pair {pair} was assigned and is not"
             yield Violation(
                 ONE_EACH if is_booking else STANDS, what, (*call.entries, *shown(ended))
             )
+
+
+def follows(later: Call, earlier: Call, clocks: Clocks) -> bool:
+    """Whether one may have taken effect after the other, as clocks tell it that may have been wrong."""
+    first, last = sorted((later.ended, earlier.began))
+    return later.ended + clocks.off_between(first, last) > earlier.began
 
 
 def shown(calls: Sequence[Call]) -> tuple[Entry, ...]:
@@ -115,21 +126,14 @@ def still_assigned(
     rows: Sequence[Row],
     begun: Sequence[Call],
     ended: Sequence[Call],
-    entries: Sequence[Entry],
+    clocks: Clocks,
 ) -> Iterator[Violation]:
     """A pair that was ended, that nobody assigned since, and that is assigned."""
     active = [row for row in rows if row["ended_at"] is None]
-    if not active or has_wrong_clock(entries):
-        return  # by clocks that are wrong a booking may be later than the end
-    for end in ended:
-        if end.verdict == "done" and not any(call.ended > end.began for call in begun):
+    for end in ended if active else ():
+        if end.verdict == "done" and not any(follows(call, end, clocks) for call in begun):
             what = f"the pair {pair} was ended and is assigned by {active[0]['id']}"
             yield Violation(STAYS_ENDED, what, (*end.entries, *shown(begun)))
-
-
-def has_wrong_clock(entries: Sequence[Entry]) -> bool:
-    """Whether a clock was set wrong in this history."""
-    return any("clock" in entry.operation for entry in entries if entry.is_fault)
 
 
 def made_twice(pair: Pair, rows: Sequence[Row], begun: Sequence[Call]) -> Iterator[Violation]:
@@ -165,16 +169,21 @@ def in_time(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
         for row in final.inbox.get("assignment", [])
         if row["handler"].endswith("on_booking_session_booked")
     }
-    faults = [entry for entry in entries if entry.is_fault]
+    faults, clocks = [entry for entry in entries if entry.is_fault], Clocks(entries)
     for event in final.outbox.get("booking", []):
         if event["name"] != "session_booked" or not event["said"]:
             continue
         at = received.get(event["event_id"])
         if at is None:
             yield Violation(ONE_EACH, f"the event {event['event_id']} was never applied")
-        elif at > (until := due(event["created_at"], at, faults)) + SECONDS:
-            what = f"session {event['subject']} assigned {at - until:.1f} s after recovery"
-            yield Violation(IN_TIME, what)
+            continue
+        late = min(
+            applied - due(published, applied, faults)
+            for applied in clocks.may_mean(at)
+            for published in clocks.may_mean(event["created_at"])
+        )
+        if late > SECONDS:
+            yield Violation(IN_TIME, f"session {event['subject']} {late:.1f} s after recovery")
 
 
 def due(created_at: float, received_at: float, faults: Sequence[Entry]) -> float:

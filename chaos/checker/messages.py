@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chaos.checker.calls import Calls, Violation, by_id, keys_in
+from chaos.checker.calls import KEY, Call, Calls, Violation, by_id
+from chaos.checker.clocks import Clocks
 from chaos.checker.sessions import pair_of
 from chaos.final import FinalState, Row
 from chaos.history import Entry
@@ -52,36 +53,41 @@ def numbered(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]
 
 def unauthorized(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
     """Messages outside of every assignment of their pair, as the databases' times have it."""
+    clocks, calls = Clocks(entries), {call.key: call for call in Calls(entries).of("send_message")}
     intervals: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for assignment in final.assignments:
         intervals[pair_of(assignment)].append(assignment)
     pairs = {row["id"]: pair_of(row) for row in final.conversations}
-    entries_by_key = {entry.key: entry for entry in entries if entry.key}
-    written = keys_in(final.messages, "body")
-    sent_by = {row["id"]: entries_by_key.get(key) for key, rows in written.items() for row in rows}
-    slack = CLOCK_SECONDS + clock_step(entries)
     for message in final.messages:
-        theirs = intervals[pairs[message["conversation_id"]]]
-        if not any(covers(one, message["sent_at"], slack) for one in theirs):
-            entry = sent_by.get(message["id"])
-            what = f"message {message['id']} of {pairs[message['conversation_id']]}"
-            yield Violation(ONLY_ASSIGNED, what, (entry,) if entry else ())
+        call = next((calls[key] for key in KEY.findall(message["body"]) if key in calls), None)
+        pair = pairs[message["conversation_id"]]
+        sent = sent_within(message, call, clocks)
+        if not any(covers(one, sent, clocks) for one in intervals[pair]):
+            what = f"message {message['id']} of {pair} at {message['sent_at']}"
+            yield Violation(ONLY_ASSIGNED, what, call.entries if call else ())
 
 
-def covers(assignment: Mapping[str, Any], moment: float, slack: float) -> bool:
-    """Whether a message of that moment was allowed by the assignment."""
-    ended = assignment["ended_at"]
-    begun = assignment["assigned_at"] - slack <= moment
-    return begun and (ended is None or moment <= ended + DEADLINE_SECONDS + slack)
+def sent_within(
+    message: Mapping[str, Any], call: Call | None, clocks: Clocks
+) -> tuple[float, float]:
+    """When it was stored: at its own time, unless its call says that this is by a clock that was wrong."""
+    moment = message["sent_at"]
+    if clocks.were_right or call is None:
+        return moment, moment
+    if call.began - CLOCK_SECONDS <= moment <= call.ended + CLOCK_SECONDS:
+        return moment, moment
+    return call.began, call.ended
 
 
-def clock_step(entries: Sequence[Entry]) -> float:
-    """How far a clock was off at most: the times of assignments come from their service's own."""
-    steps = [
-        abs(float(value))
-        for entry in entries
-        if entry.is_fault and "clock" in entry.operation
-        for name, value in entry.request.items()
-        if name in {"seconds", "step", "offset"}
-    ]
-    return max(steps, default=0.0)
+def covers(assignment: Mapping[str, Any], sent: tuple[float, float], clocks: Clocks) -> bool:
+    """Whether a message of that time was allowed by the assignment."""
+    first, last = sent
+    begun, ended = assignment["assigned_at"], assignment["ended_at"]
+    if min(clocks.may_mean(begun)) > last + CLOCK_SECONDS:
+        return False
+    if ended is None:
+        return True
+    # An end by a clock that was behind the beginning's is told to be at the beginning.
+    if ended == begun and clocks.off_between(first, last):
+        return True
+    return max(clocks.may_mean(ended)) + DEADLINE_SECONDS + CLOCK_SECONDS >= first

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from chaos.checker.calls import Call, Calls, Violation, Write, by_id, possible_values, write_of
+from chaos.checker.clocks import Clocks
 from chaos.final import FinalState, Row
 from chaos.history import Entry
 
@@ -61,7 +62,7 @@ def about_sessions(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 
 def standing(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
     """Each booked session is there, with a state and a time that it can have."""
-    calls = Calls(entries)
+    calls, clocks = Calls(entries), Clocks(entries)
     sessions = by_id(final.sessions)
     changes = changes_by_session(calls)
     ends = ends_with_sessions(calls)
@@ -77,7 +78,7 @@ def standing(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]
         cancelling = [end for end in ends[pair_of(session)] if end.ended > booking.began]
         yield from wrong_status(booking, session, theirs, cancelling)
         yield from wrong_time(booking, session, theirs)
-        yield from not_cancelled(booking, session, cancelling, entries)
+        yield from not_cancelled(booking, session, cancelling, clocks)
 
 
 def changes_by_session(calls: Calls) -> dict[str, list[Call]]:
@@ -147,15 +148,15 @@ def not_cancelled(
     booking: Call,
     session: Mapping[str, Any],
     cancelling: Sequence[Call],
-    entries: Sequence[Entry],
+    clocks: Clocks,
 ) -> Iterator[Violation]:
     """A session to come that outlived the end of its assignment, although it was to end with it."""
     if session["status"] not in {"pending", "scheduled"} or session["starts_at"] < booking.began:
         return
     for end in cancelling:
-        if end.verdict == "done" and end.began > booking.ended:
-            if any("clock" in entry.operation for entry in entries if entry.is_fault):
-                return  # which of the two was first is then told by clocks that were wrong
+        if end.verdict == "done" and end.began > booking.ended + clocks.off_between(
+            booking.began, end.ended
+        ):
             what = f"session {session['id']} is {session['status']}"
             yield Violation(ENDED_WITH_SESSIONS, what, (*booking.entries, *end.entries))
             return

@@ -64,7 +64,7 @@ class Story:
 
     def fault(self, operation: str, began: float, ended: float, **request: Any) -> None:
         """Something that was done to the system, which was well again at its end."""
-        answer = {"recovered_after": 0.0}
+        answer = {"recovered_after": 0.0, **request}
         entry = Entry(FAULTS, operation, began, ended, "ok", None, "", request, answer)
         self.entries.append(entry)
 

@@ -41,8 +41,10 @@ def test_by_a_clock_that_was_wrong_a_booking_may_be_later_than_the_end(story: St
     story.book()
     story.end()
     story.assigned("booking", story.entries[-1].ended + 1)
-    story.fault("clock_step", 1.0, 2.0, seconds=30)
+    assert story.broken == {STAYS_ENDED}
 
+    end = story.entries[-1]
+    story.fault("clock-step", end.invoked - 1, end.ended, off_by=2.0)
     assert story.broken == set()
 
 

@@ -70,3 +70,31 @@ def test_what_was_allowed_just_before_the_end_may_be_stored_until_its_deadline(
     story.send(conversation)["sent_at"] = ended_at + after
 
     assert story.broken == broken
+
+
+def test_a_message_by_a_clock_that_was_wrong_is_judged_by_when_it_was_asked_for(
+    story: Story,
+) -> None:
+    story.assign()
+    story.send(story.converse())["sent_at"] += 3600
+    story.end()
+    story.final.conversations[0]["status"] = "closed"
+    assert story.broken == {ONLY_ASSIGNED}
+
+    story.fault("database-clock", 1.0, 2.0, off_by=3600.0)
+    assert story.broken == set()
+
+
+def test_an_end_by_a_clock_that_was_wrong_may_have_been_later(story: Story) -> None:
+    story.assign()
+    conversation = story.converse()
+    conversation["status"] = "closed"
+    message = story.send(conversation)
+    story.end()
+    ended = story.entries[-1]
+    story.final.assignments[0]["ended_at"] = message["sent_at"] - 10
+    assert story.broken == {ONLY_ASSIGNED}
+
+    off_by = message["sent_at"] - 10 - ended.invoked
+    story.fault("clock-step", ended.invoked - 1, ended.ended, off_by=off_by)
+    assert story.broken == set()
