@@ -6,8 +6,8 @@ prepare-bus PACKAGE            create the bus topology alone, for who has no dat
 broker-user PACKAGE            print the broker user in AMQP_URL, with its permissions, as RabbitMQ's definitions
 check-migrations PACKAGE       say whether migrations and models agree
 asyncapi [--check] FILE PACKAGE...   write, or compare, the description of the events
-dead-letters list|show|retry|discard SERVICE [ID]
-outbox status
+dead-letters list|summary|show|retry|discard SERVICE [ID|QUEUE|all]
+outbox status|retry|skip|replay  what waits to be sent, and sending again what was (replay --help)
 signing-keys ISSUER            make a key pair and print both settings
 """
 

@@ -76,10 +76,14 @@ def dead_letters(*arguments: str) -> int:
 
 
 def outbox(*arguments: str) -> int:
-    """Says what waits in the outbox."""
-    from chassis.outbox_status import main
+    """Says what waits in the outbox, lets it go, and sends again what is in the event log."""
+    from chassis import outbox_cure, outbox_replay, outbox_status
 
-    return main(arguments)
+    if arguments[:1] == ("replay",):
+        return outbox_replay.main(arguments[1:])
+    if arguments[:1] in {("retry",), ("skip",)}:
+        return outbox_cure.main(arguments)
+    return outbox_status.main(arguments)
 
 
 def signing_keys(*arguments: str) -> int:

@@ -7,10 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from amqp import Message
+from amqp.exceptions import NotFound
 from kombu import Connection
 
 from chassis.connections import abandoned, opened, send
@@ -52,7 +53,7 @@ class ConfirmedPublisher:
         self._channel: Any = None
         self._published = 0
         self._waiting: dict[int, Outgoing] = {}
-        self._by_id: dict[str, Outgoing] = {}
+        self._by_address: dict[tuple[str, str, str], list[Outgoing]] = {}
 
     def publish_all(self, batch: Sequence[Outgoing]) -> None:
         """Publishes in order and waits for every confirm.
@@ -70,11 +71,31 @@ class ConfirmedPublisher:
                 self._drop()
                 raise
 
+    def messages_in(self, queue: str) -> int | None:
+        """How many messages wait in a queue; None if there is no such queue. Raises as `publish_all` does."""
+        with self._lock:
+            try:
+                return self._count(queue)
+            except NotFound:
+                return None
+            except BaseException:
+                self._drop()
+                raise
+
+    def _count(self, queue: str) -> int:
+        self._open()
+        # A channel of its own, which the broker closes if there is no such queue.
+        with cast("Connection", self._connection).channel() as channel:
+            count: int = channel.queue_declare(queue, passive=True).message_count
+            return count
+
     def _send(self, outgoing: Outgoing) -> None:
         outgoing.outcome = Outcome.UNKNOWN
         self._published += 1
         self._waiting[self._published] = outgoing
-        self._by_id[outgoing.message_id] = outgoing
+        # Copies share an id; those that also go the same way share their fate.
+        address = (outgoing.message_id, outgoing.exchange, outgoing.routing_key)
+        self._by_address.setdefault(address, []).append(outgoing)
         message = Message(
             outgoing.body,
             content_type=outgoing.content_type,
@@ -100,7 +121,7 @@ class ConfirmedPublisher:
             if self._connection is None:
                 raise ConnectionError("the connection to the broker is gone")
             self._connection.drain_events(timeout=left)
-        self._by_id.clear()
+        self._by_address.clear()
 
     def _open(self) -> None:
         if self._channel is not None:
@@ -129,16 +150,16 @@ class ConfirmedPublisher:
                 outgoing.outcome = outcome
 
     def _on_return(
-        self, _error: Any, _exchange: str, _routing_key: str, message: Any, *_more: Any
+        self, _error: Any, exchange: str, routing_key: str, message: Any, *_more: Any
     ) -> None:
-        outgoing = self._by_id.get(message.properties.get("message_id", ""))
-        if outgoing is not None:
+        address = (message.properties.get("message_id", ""), exchange, routing_key)
+        for outgoing in self._by_address.get(address, ()):
             outgoing.outcome = Outcome.UNROUTABLE
 
     def _drop(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None
         self._waiting.clear()
-        self._by_id.clear()
+        self._by_address.clear()
         abandoned(connection)
 
     def close(self) -> None:

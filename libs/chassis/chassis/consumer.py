@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,16 +26,19 @@ from chassis.contention import run_again_on_contention
 from chassis.decisions import Tries
 from chassis.errors import ServiceError
 from chassis.events import CONTENT_TYPE, Contract, Event, Subscription, UnreadableEvent, decode
+from chassis.memory import REPLAYED_HEADER, is_remembered
 from chassis.topology import (
     ATTEMPTS_HEADER,
     ERROR_HEADER,
     QUEUE_HEADER,
+    TIME_HEADER,
     dead_letter_exchange,
     event_queue,
     retry_exchange,
 )
 
 log = structlog.get_logger()
+FORGOTTEN = "sent again after the inbox has forgotten whether it was applied"
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -64,9 +68,11 @@ class GivenUp(SharedExtension):
             message_id=str(message.properties.get("message_id", "")),
             content_type=message.content_type or CONTENT_TYPE,
             headers={
+                **replayed(message),
                 ATTEMPTS_HEADER: tries.attempts,
                 QUEUE_HEADER: queue,
                 ERROR_HEADER: reason,
+                TIME_HEADER: datetime.now(UTC).isoformat(timespec="seconds"),
             },
         )
         self._publisher.publish_all([outgoing])
@@ -103,16 +109,24 @@ class EventHandler(Entrypoint):
         self.queue_consumer.unregister_provider(self)
 
     def on_message(self, message: Any) -> None:
-        """Starts a worker for one event, or gives an unreadable one up."""
+        """Starts a worker for one event, or gives up one that is unreadable or comes again too late."""
         try:
             event = decode(message.body)
         except UnreadableEvent as error:
             log.error("event.unreadable", queue=self.queue.name, error=str(error))
-            self.container.spawn_managed_thread(
-                partial(self._settle, message, "unreadable", None, str(error))
-            )
+            self._give_up_unhandled(message, "unreadable", str(error))
+            return
+        if replayed(message) and not is_remembered(event.time, self._event_log_days):
+            self._give_up_unhandled(message, "forgotten", FORGOTTEN)
             return
         self._start(message, event)
+
+    @property
+    def _event_log_days(self) -> int:
+        return int(self.container.config["EVENT_LOG_DAYS"])
+
+    def _give_up_unhandled(self, message: Any, outcome: str, reason: str) -> None:
+        self.container.spawn_managed_thread(partial(self._settle, message, outcome, None, reason))
 
     def _start(self, message: Any, event: Event) -> None:
         call = context_of(event, self._seconds)
@@ -160,6 +174,11 @@ class EventHandler(Entrypoint):
             self.queue_consumer.requeue_message(message)
         else:
             self.queue_consumer.ack_message(message)
+
+
+def replayed(message: Any) -> dict[str, Any]:
+    """The note on an event that it was sent again from the event log; empty if it was not."""
+    return {k: v for k, v in message.headers.items() if k == REPLAYED_HEADER}
 
 
 def context_of(event: Event, seconds: float) -> context.CallContext:

@@ -7,10 +7,14 @@ discards it by name. Everything else that was looked at goes back when the chann
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from amqp.exceptions import AMQPError, NotFound
@@ -23,11 +27,19 @@ from chassis.topology import (
     ERROR_HEADER,
     QUEUE_HEADER,
     REASON_HEADER,
+    TIME_HEADER,
     dead_letter_queue,
 )
 
-USAGE = "usage: python -m chassis dead-letters list|show|retry|discard SERVICE [ID|all]"
-OWN_HEADERS = (ATTEMPTS_HEADER, QUEUE_HEADER, ERROR_HEADER, REASON_HEADER, "x-death")
+USAGE = """usage: python -m chassis dead-letters list|summary SERVICE
+       python -m chassis dead-letters show|retry|discard SERVICE ID|QUEUE|all"""
+OWN_HEADERS = (ATTEMPTS_HEADER, QUEUE_HEADER, ERROR_HEADER, REASON_HEADER, TIME_HEADER, "x-death")
+BATCH = 100
+LONGEST_REASON = 100
+
+
+class SeenEnough(Exception):
+    """Who reads what is printed (`| head`) is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +80,22 @@ class DeadLetter:
         noted = self.headers.get(ERROR_HEADER) or self.headers.get(REASON_HEADER)
         return str(noted or deaths[0].get("reason", "unknown"))
 
+    @property
+    def since(self) -> str:
+        """When it was given up, as far as anybody noted that."""
+        deaths = self.headers.get("x-death") or [{}]
+        noted = self.headers.get(TIME_HEADER) or deaths[0].get("time", "-")
+        return noted.isoformat() if isinstance(noted, datetime) else str(noted)
+
+    def is_meant_by(self, wanted: str) -> bool:
+        """Whether that is its id (copies share one), its queue, or `all`."""
+        return wanted in ("all", self.id, self.queue)
+
     def line(self) -> str:
         """It in one line."""
         attempts = self.headers.get(ATTEMPTS_HEADER, "?")
-        return f"{self.id}  {self.queue or '-'}  {attempts} attempts  {self.reason}"
+        where = self.queue or "-"
+        return f"{self.id}  {where}  {attempts} attempts  {self.since}  {self.reason}"
 
     def outgoing(self, queue: str) -> Outgoing:
         """A copy for its queue that starts counting attempts afresh."""
@@ -103,60 +127,95 @@ class DeadLetters:
                 return
             yield DeadLetter(message)
 
-    def named(self, wanted: str) -> list[DeadLetter]:
-        """Those with an id (copies share one), or `all`."""
-        return [letter for letter in self.each() if wanted in ("all", letter.id)]
+    def meant_by(self, wanted: str) -> Iterator[DeadLetter]:
+        """Those of an id or a queue, or `all`."""
+        return (letter for letter in self.each() if letter.is_meant_by(wanted))
 
     def list(self) -> int:
         """Prints each in a line."""
         for letter in self.each():
-            print(letter.line())
+            say(letter.line())
+        return 0
+
+    def summary(self) -> int:
+        """Prints how many there are for each queue and reason, and since when."""
+        counts: Counter[tuple[str, str]] = Counter()
+        since: dict[tuple[str, str], str] = {}
+        for letter in self.each():
+            kind = (letter.queue or "-", letter.reason[:LONGEST_REASON])
+            counts[kind] += 1
+            since.setdefault(kind, letter.since)
+        for kind, count in counts.most_common():
+            print(f"{count:6}  {kind[0]}  since {since[kind]}  {kind[1]}")
+        print(f"{counts.total():6}  in all")
         return 0
 
     def show(self, wanted: str) -> int:
         """Prints all there is."""
-        found = self.named(wanted)
-        for letter in found:
-            print(letter.line())
+        count = 0
+        for letter in self.meant_by(wanted):
+            count += 1
+            say(letter.line())
             for name, value in sorted(letter.headers.items()):
-                print(f"  {name}: {value}")
-            print(letter.body.decode(errors="replace"))
-        return known(found, wanted)
+                say(f"  {name}: {value}")
+            say(letter.body.decode(errors="replace"))
+        return known(count, wanted)
 
     def retry(self, wanted: str) -> int:
-        """Sends to the original queue; 1 if one could not be sent, which is then kept."""
-        found = self.named(wanted)
-        kept = [letter for letter in found if not self._sent_again(letter)]
-        print(f"sent again: {len(found) - len(kept)}, kept: {len(kept)}")
-        return 1 if kept else known(found, wanted)
+        """Sends to the original queues, oldest first; 1 if one could not be sent, which is then kept."""
+        sent = kept = 0
+        for letters in batched(self.meant_by(wanted), BATCH):
+            settled = self._sent_again(letters)
+            sent += settled
+            kept += len(letters) - settled
+        print(f"sent again: {sent}, kept: {kept}")
+        return 1 if kept else known(sent, wanted)
 
-    def _sent_again(self, letter: DeadLetter) -> bool:
-        queue = letter.queue
-        if queue is None:
-            print(f"{letter.id}: it is not known which queue it was meant for", file=sys.stderr)
-            return False
-        outgoing = letter.outgoing(queue)
-        self._publisher.publish_all([outgoing])
-        if outgoing.outcome is not Outcome.CONFIRMED:
-            print(f"{letter.id}: {queue}: {outgoing.outcome.value}", file=sys.stderr)
-            return False
-        self._acknowledge(letter)
-        return True
+    def _sent_again(self, letters: Sequence[DeadLetter]) -> int:
+        copies = [(letter, letter.outgoing(letter.queue)) for letter in letters if letter.queue]
+        for letter in letters:
+            if not letter.queue:
+                print(f"{letter.id}: it is not known which queue it was meant for", file=sys.stderr)
+        self._publisher.publish_all([outgoing for _, outgoing in copies])
+        sent = 0
+        for letter, outgoing in copies:
+            if outgoing.outcome is Outcome.CONFIRMED:
+                self._acknowledge(letter)
+                sent += 1
+            else:
+                said = f"{letter.id}: {letter.queue}: {outgoing.outcome.value}"
+                print(said, file=sys.stderr)
+        return sent
 
     def discard(self, wanted: str) -> int:
         """Removes for good."""
-        found = self.named(wanted)
-        for letter in found:
+        count = 0
+        for letter in self.meant_by(wanted):
             self._acknowledge(letter)
-        print(f"discarded: {len(found)}")
-        return known(found, wanted)
+            count += 1
+        print(f"discarded: {count}")
+        return known(count, wanted)
 
     def _acknowledge(self, letter: DeadLetter) -> None:
         self._channel.basic_ack(letter.message.delivery_info["delivery_tag"])
 
 
-def known(found: Sequence[DeadLetter], wanted: str) -> int:
-    """1, saying so, if an id was not found."""
+def say(text: str) -> None:
+    """Prints one of many lines. A connection to the broker breaks by the same error as a pipe."""
+    try:
+        print(text)
+    except BrokenPipeError:
+        raise SeenEnough from None
+
+
+def batched(letters: Iterator[DeadLetter], size: int) -> Iterator[Sequence[DeadLetter]]:
+    """So many at a time."""
+    while batch := list(islice(letters, size)):
+        yield batch
+
+
+def known(found: int, wanted: str) -> int:
+    """1, saying so, if nothing was found that was named."""
     if found or wanted == "all":
         return 0
     print(f"there is no dead letter {wanted}", file=sys.stderr)
@@ -166,7 +225,7 @@ def known(found: Sequence[DeadLetter], wanted: str) -> int:
 def main(arguments: Sequence[str]) -> int:
     """Runs one command; 1 if something could not be done, 2 with the usage if it makes no sense."""
     command, service, *ids = [*arguments, "", ""][: max(len(arguments), 2)]
-    expected = {"list": 0, "show": 1, "retry": 1, "discard": 1}.get(command)
+    expected = {"list": 0, "summary": 0, "show": 1, "retry": 1, "discard": 1}.get(command)
     if not service or len(ids) != expected:
         print(USAGE, file=sys.stderr)
         return 2
@@ -174,6 +233,9 @@ def main(arguments: Sequence[str]) -> int:
         with dead_letters(Env().str("AMQP_URL"), service) as letters:
             status: int = getattr(letters, command)(*ids)
             return status
+    except SeenEnough:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except NotFound:
         print(f"{service} has no queue of dead letters here", file=sys.stderr)
         return 1

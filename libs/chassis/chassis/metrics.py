@@ -30,6 +30,9 @@ events_handled = Histogram(
 events_sent = Counter("tandem_events_sent_total", "Events confirmed by the broker", ["event"])
 events_unsent = Gauge("tandem_outbox_unsent", "Events that wait in the outbox")
 oldest_unsent = Gauge("tandem_outbox_oldest_seconds", "Age of the oldest event that waits")
+events_failing = Gauge(
+    "tandem_outbox_failing", "Events in the outbox that the broker refused or could not route"
+)
 events_failed = Counter(
     "tandem_events_send_failures_total", "Events the broker refused or could not route", ["event"]
 )
@@ -40,7 +43,13 @@ oldest_mail = Gauge("tandem_mails_oldest_seconds", "Age of the oldest mail that 
 queue_missing = Gauge(
     "tandem_queue_missing", "1 while a queue that this process consumes is not there", ["queue"]
 )
-dead_lettered = Counter("tandem_dead_letters_total", "Messages given up", ["handler"])
+dead_lettered = Counter(
+    "tandem_dead_letters_total", "Messages given up by this process", ["handler"]
+)
+dead_letters_waiting = Gauge(
+    "tandem_dead_letters_waiting",
+    "Messages of the service that were given up and wait for somebody",
+)
 
 
 def handled_call(method: str, outcome: str, seconds: float) -> None:

@@ -12,12 +12,16 @@ from chassis.config import sqlalchemy_url
 from chassis.database import SYSTEM, Database
 from chassis.errors import Unavailable
 
-USAGE = "usage: python -m chassis outbox status   (DATABASE_URL names the service's database)"
+USAGE = """usage: python -m chassis outbox status|retry
+       python -m chassis outbox skip ID
+       python -m chassis outbox replay --help
+DATABASE_URL names the service's database."""
 SHOWN = 50
 
 SUMMARY = """
     SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0),
-           count(*) FILTER (WHERE attempts > 0)
+           count(*) FILTER (WHERE attempts > 0),
+           count(*) FILTER (WHERE attempts = 0 AND due_at > now())
       FROM outbox WHERE sent_at IS NULL
 """
 FAILING = """
@@ -45,8 +49,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def report(database: Database) -> int:
     """As `main`, on an open database."""
-    unsent, age, failing = database.one_shot(SYSTEM, SUMMARY, {})[0]
-    print(f"unsent: {unsent}, oldest: {float(age):.0f} s, failing: {failing}")
+    unsent, age, failing, behind = database.one_shot(SYSTEM, SUMMARY, {})[0]
+    print(
+        f"unsent: {unsent}, oldest: {float(age):.0f} s, failing: {failing}, behind them: {behind}"
+    )
     for row in database.one_shot(SYSTEM, FAILING, {"shown": SHOWN}):
         print(line(row))
     if failing > SHOWN:

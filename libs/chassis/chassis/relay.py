@@ -25,33 +25,37 @@ from chassis.errors import ServiceError
 from chassis.events import CONTENT_TYPE, Contract
 from chassis.plumbing import inbox, operations, outbox
 from chassis.prepared import Prepared
-from chassis.topology import events_exchange
+from chassis.topology import dead_letter_queue, events_exchange
 
 log = structlog.get_logger()
 
 BATCH = 200
-HOUSEKEEPING_SECONDS = 30.0
+HOUSEKEEPING_SECONDS = 10.0
 LOCK_SPACE = 4242
 WAITED_OUT: tuple[type[BaseException], ...] = (*RECOVERABLE, ServiceError)
+
+# Nothing is put off for longer than that: a time further ahead was noted while the database's clock was wrong, and
+# would keep the event until the clock is there again.
+IS_DUE = f"(due_at <= now() OR due_at > now() + interval '{decisions.LONGEST_POSTPONEMENT + 5} s')"
 
 LOCK_DUE_SUBJECTS = Prepared(
     "lock_due_subjects",
     {"batch": "bigint", "space": "integer"},
-    """
+    f"""
     WITH due AS MATERIALIZED (
-        SELECT subject FROM outbox WHERE sent_at IS NULL AND due_at <= now() ORDER BY id LIMIT :batch
+        SELECT subject FROM outbox WHERE sent_at IS NULL AND {IS_DUE} ORDER BY id LIMIT :batch
     ), subjects AS MATERIALIZED (SELECT DISTINCT subject FROM due)
     SELECT subject, pg_try_advisory_xact_lock(:space, hashtext(subject)) AS locked FROM subjects
-    """,
+    """,  # noqa: S608 - our own words # nosec B608
 )
 
 READ_LOCKED = Prepared(
     "read_locked",
     {"subjects": "text[]", "limit": "bigint"},
-    """
-    SELECT id, event_id, name, subject, body, attempts, due_at <= now() AS is_due
+    f"""
+    SELECT id, event_id, name, subject, body, attempts, {IS_DUE} AS is_due
       FROM outbox WHERE sent_at IS NULL AND subject = ANY(:subjects) ORDER BY id LIMIT :limit
-    """,
+    """,  # noqa: S608 - our own words # nosec B608
 )
 
 
@@ -65,6 +69,7 @@ class Relay:
         self._contract = contract
         self._publisher = publisher
         self._exchange = events_exchange(contract.service).name
+        self._dead_letters = dead_letter_queue(contract.service).name
         self._wake = threading.Event()
         self._stopping = False
         self._housekeeping_due = 0.0
@@ -86,13 +91,13 @@ class Relay:
             try:
                 wait = self.send_batch()
                 pause = 0.05
-                self._keep_house()
             except WAITED_OUT as error:
                 log.warning("outbox.not_sent", error=str(error) or type(error).__name__)
                 wait = pause = min(pause * 2, 2.0)
             except Exception:
                 log.exception("outbox.relay_failed")
                 wait = pause = min(pause * 2, 2.0)
+            self._keep_house()
             if wait and not self._stopping:
                 self._wake.wait(wait)
 
@@ -157,11 +162,19 @@ class Relay:
         hold_back(uow, row.subject)
 
     def _keep_house(self) -> None:
+        """Measures what waits, above all while nothing can be sent."""
         if time.monotonic() < self._housekeeping_due:
             return
         self._housekeeping_due = time.monotonic() + HOUSEKEEPING_SECONDS
-        with self._database.unit_of_work(SYSTEM) as uow:
-            measure(uow)
+        try:
+            with self._database.unit_of_work(SYSTEM) as uow:
+                measure(uow)
+            if (count := self._publisher.messages_in(self._dead_letters)) is not None:
+                metrics.dead_letters_waiting.set(count)
+        except WAITED_OUT as error:
+            log.warning("outbox.not_measured", error=str(error) or type(error).__name__)
+        except Exception:
+            log.exception("outbox.not_measured")
 
 
 def mark_sent(uow: UnitOfWork, ids: list[int]) -> None:
@@ -182,12 +195,15 @@ def measure(uow: UnitOfWork) -> None:
     """Sets the gauges from what waits."""
     age = sa.func.extract("epoch", sa.func.now() - sa.func.min(outbox.c.created_at))
     row = uow.execute(
-        sa.select(sa.func.count().label("waiting"), sa.func.coalesce(age, 0).label("age")).where(
-            outbox.c.sent_at.is_(None)
-        )
+        sa.select(
+            sa.func.count().label("waiting"),
+            sa.func.coalesce(age, 0).label("age"),
+            sa.func.count().filter(outbox.c.attempts > 0).label("failing"),
+        ).where(outbox.c.sent_at.is_(None))
     ).one()
     metrics.events_unsent.set(row.waiting)
     metrics.oldest_unsent.set(float(row.age))
+    metrics.events_failing.set(row.failing)
 
 
 def prune(uow: UnitOfWork, *, event_log_days: int, operation_days: int, limit: int = 5_000) -> int:

@@ -75,6 +75,7 @@ class Process:
             "DEADLINE_SECONDS": settings.deadline_seconds,
             "ACTORS": ActorVerifier(settings.verifying_keys),
             "CONTRACT": contract,
+            "EVENT_LOG_DAYS": settings.event_log_days,
             "DATABASE": self._database,
             "RPC_CLIENT": self._rpc_client,
         }

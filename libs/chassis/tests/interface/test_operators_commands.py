@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import uuid
 from datetime import UTC, datetime
 
@@ -54,6 +56,23 @@ def bury(toy, publisher):
 def empty():
     with Connection(amqp_url()) as connection, connection.channel() as channel:
         channel.queue_purge("toy.dead-letters")
+
+
+def bodies(event_id):
+    """The dead letters' bodies of an event; they stay."""
+    with dead_letters.dead_letters(amqp_url(), "toy") as letters:
+        return [letter.body for letter in letters.meant_by(event_id)]
+
+
+def copy_of(event_id, body, headers):
+    return Outgoing(
+        exchange="toy.dead-letters",
+        routing_key=QUEUE,
+        body=body,
+        message_id=event_id,
+        content_type="application/cloudevents+json",
+        headers=headers,
+    )
 
 
 def run(capsys, *arguments):
@@ -117,6 +136,76 @@ def test_what_cannot_be_sent_again_is_kept(bury, capsys, organization_id, header
     assert listed(capsys) == [buried]
 
 
+def test_those_of_one_queue_are_sent_again_and_the_others_stay(toy, bury, capsys, organization_id):
+    other = {"x-tandem-queue": "toy.on_toy_thing_made", "x-tandem-error": "Oh"}
+    kept = str(bury(organization_id, other).id)
+    sent = {str(bury(organization_id).id) for _ in range(3)}
+    status, said = run(capsys, "retry", "toy", QUEUE)
+    assert (status, said.out) == (0, "sent again: 3, kept: 0\n")
+    wait_until(lambda: set(arrived(toy, organization_id)) == sent)
+    assert listed(capsys) == [kept]
+
+
+def test_many_are_summed_up_by_queue_and_reason(bury, capsys, organization_id):
+    for _ in range(4):
+        bury(organization_id)
+    bury(organization_id, {"x-tandem-reason": "unreadable", "x-tandem-time": "2026-01-02T03:04:05"})
+    status, said = run(capsys, "summary", "toy")
+    assert status == 0
+    assert [line.split(maxsplit=1) for line in said.out.splitlines()] == [
+        ["4", f"{QUEUE}  since -  Oops"],
+        ["1", "-  since 2026-01-02T03:04:05  unreadable"],
+        ["5", "in all"],
+    ]
+
+
+def test_copies_of_one_event_go_their_own_ways(toy, bury, capsys, organization_id, publisher):
+    """One can be sent again, the other's queue is gone; both have the event's id."""
+    event_id = str(bury(organization_id).id)
+    body = next(iter(bodies(event_id)))
+    headers = {"x-tandem-queue": "no.such.queue"}
+    publisher.publish_all([copy_of(event_id, body, headers)])
+    status, said = run(capsys, "retry", "toy", event_id)
+    assert (status, said.out) == (1, "sent again: 1, kept: 1\n")
+    assert "no.such.queue: unroutable" in said.err
+    wait_until(lambda: arrived(toy, organization_id) == [event_id])
+    assert listed(capsys) == [event_id]
+
+
+def test_a_stop_in_the_middle_loses_nothing(toy, bury, capsys, organization_id, monkeypatch):
+    buried = [str(bury(organization_id).id) for _ in range(6)]
+    monkeypatch.setattr(dead_letters, "BATCH", 2)
+    publish_all = dead_letters.ConfirmedPublisher.publish_all
+    calls = []
+
+    def break_down(self, batch):
+        calls.append(batch)
+        if len(calls) == 2:
+            publish_all(self, batch)
+            raise ConnectionError("in the middle, before anything was acknowledged")
+        publish_all(self, batch)
+
+    monkeypatch.setattr(dead_letters.ConfirmedPublisher, "publish_all", break_down)
+    assert run(capsys, "retry", "toy", "all")[0] == 1
+    wait_until(lambda: sorted(arrived(toy, organization_id)) == sorted(buried[:4]))
+    wait_until(lambda: sorted(listed(capsys)) == sorted(buried[2:]))
+    monkeypatch.undo()
+    assert run(capsys, "retry", "toy", "all")[0] == 0
+    wait_until(lambda: len(arrived(toy, organization_id)) >= 6)
+    assert sorted(arrived(toy, organization_id)) == sorted(buried)
+
+
+def test_who_reads_only_the_first_lines_is_not_bothered(bury, organization_id):
+    for _ in range(30):
+        bury(organization_id, {"x-tandem-error": "x" * 4000})
+    words = f"{sys.executable} -m chassis dead-letters list toy | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", words], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 1
+
+
 def test_one_is_discarded_by_name(toy, bury, capsys, organization_id):
     kept, gone = (str(bury(organization_id).id) for _ in range(2))
     assert run(capsys, "discard", "toy", gone)[0] == 0
@@ -152,7 +241,7 @@ def test_the_outbox_tells_what_waits_and_what_fails(
     still.sql("DELETE FROM outbox")
     monkeypatch.setenv("DATABASE_URL", still.database.application)
     assert outbox_status.main(["status"]) == 0
-    assert capsys.readouterr().out == "unsent: 0, oldest: 0 s, failing: 0\n"
+    assert capsys.readouterr().out == "unsent: 0, oldest: 0 s, failing: 0, behind them: 0\n"
     with database.unit_of_work(organization_id) as uow:
         lost = uow.publish("thing_lost", subject="one", data={})
         uow.publish("thing_made", subject="two", data={})
@@ -164,7 +253,7 @@ def test_the_outbox_tells_what_waits_and_what_fails(
     )
     assert outbox_status.main(["status"]) == 1
     summary, failing = capsys.readouterr().out.splitlines()
-    assert summary == "unsent: 2, oldest: 3600 s, failing: 1"
+    assert summary == "unsent: 2, oldest: 3600 s, failing: 1, behind them: 0"
     assert f"{lost.id}  thing_lost  one  3 attempts  unroutable" in failing
     still.sql("DELETE FROM outbox")
 
