@@ -43,7 +43,7 @@ class Crowd:
         self._sizes = (organizations, instructors, students)
         self._stop = threading.Event()
         self._pace = Pace(rate, self._stop)
-        self._ledger = Ledger()
+        self.ledger = Ledger()
         self._threads: list[threading.Thread] = []
         self._probe: Probe | None = None
         self.organizations: list[Organization] = []
@@ -79,7 +79,7 @@ class Crowd:
             organization,
             list(others),
             self._wire(name),
-            self._ledger,
+            self.ledger,
             self._stop,
             random.Random(f"{self._seed} {name}"),
         )
@@ -97,34 +97,34 @@ class Crowd:
         if busy := [thread.name for thread in self._threads if thread.is_alive()]:
             raise TimeoutError(f"clients did not stop: {busy}")
         self._threads.clear()
-        if self._ledger.mistakes:
-            raise self._ledger.mistakes[0]
+        if self.ledger.mistakes:
+            raise self.ledger.mistakes[0]
 
     def settle(self, seconds: float = SETTLE_SECONDS) -> int:
         """Repeats what is unknown until it is known; answers how much still is not after `seconds`."""
         deadline = time.monotonic() + seconds
-        waiting = self._ledger.take()
+        waiting = self.ledger.take()
         while waiting and time.monotonic() < deadline:
             waiting = [left for left in waiting if not self._settled(left, deadline)]
         for left in waiting:
-            self._ledger.add(left)
+            self.ledger.add(left)
         return len(waiting)
 
     def _settled(self, left: Unsettled, deadline: float) -> bool:
         if time.monotonic() > deadline:
             return False
-        wire = self._wire(left.client)
-        answer, _ = wire.repeat(
-            left.call,
-            organization=left.organization.id,
-            token=lambda: left.person.access_token,
-            stop=threading.Event(),
-            first=left.attempt + 1,
-        )
-        if answer.status == 401:
-            self._sign_in(wire, left)
-            return False
-        return answer.outcome != "unknown"
+        with self._wire(left.client) as wire:
+            answer, _ = wire.repeat(
+                left.call,
+                organization=left.organization.id,
+                token=lambda: left.person.access_token,
+                stop=threading.Event(),
+                first=left.attempt + 1,
+            )
+            if answer.status == 401:
+                self._sign_in(wire, left)
+                return False
+            return answer.outcome != "unknown"
 
     def _sign_in(self, wire: Wire, left: Unsettled) -> None:
         """The token that a call was made with may have expired since."""

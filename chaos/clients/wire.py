@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import requests
 
@@ -78,12 +78,25 @@ class Answer:
 class Wire:
     """One client's keep-alive connection. Not for several threads."""
 
-    def __init__(self, url: str, history: History, client: str) -> None:
+    def __init__(
+        self, url: str, history: History, client: str, *, pause: float = PAUSE_SECONDS
+    ) -> None:
         self._url = url
+        self._pause = pause
         self._history = history
         self._client = client
         self._connection = requests.Session()
         self._connection.trust_env = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._connection.close()
 
     def send(self, call: Call, *, organization: str, token: str | None, attempt: int = 1) -> Answer:
         """Sends once, and records it."""
@@ -136,7 +149,7 @@ class Wire:
         while True:
             answer = self.send(call, organization=organization, token=token(), attempt=attempt)
             is_last = attempt - first + 1 >= attempts
-            if answer.outcome != "unknown" or is_last or stop.wait(PAUSE_SECONDS):
+            if answer.outcome != "unknown" or is_last or stop.wait(self._pause):
                 return answer, attempt
             attempt += 1
 
