@@ -6,6 +6,7 @@ It is mounted in a mount namespace of this process and its children, so a kill l
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 from dataclasses import dataclass
@@ -25,10 +26,18 @@ class SmallDisk:
         return self.folder / "ballast"
 
     def fill(self) -> None:
-        """Takes all the room that is left."""
-        free = os.statvfs(self.folder)
+        """Takes all the room that is left, though others take some of it meanwhile."""
+        state = os.statvfs(self.folder)
+        taken, piece = 0, state.f_bavail * state.f_frsize
         with self._ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+            while piece >= state.f_frsize:
+                try:
+                    os.posix_fallocate(file.fileno(), taken, piece)
+                    taken += piece
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    piece //= 2
 
     def make_room(self) -> None:
         """Gives it back."""

@@ -155,9 +155,7 @@ class ChaosSystem:
     @contextlib.contextmanager
     def connection(self, service: str) -> Iterator[Any]:
         """The superuser's connection to a service's database, as one transaction that is committed in the end."""
-        parts = urlsplit(self.backing.database.url)
-        url = urlunsplit(parts._replace(path=f"/{service}"))
-        connection = psycopg2.connect(url, connect_timeout=5)
+        connection = psycopg2.connect(self.database_url(service), connect_timeout=5)
         try:
             with connection:
                 yield connection
@@ -196,10 +194,10 @@ class ChaosSystem:
             raise RuntimeError(f"chassis {' '.join(words)}: {done.stderr[-1000:]}")
         return done.stdout
 
-    def replay(self, source: str, event: str, since: Any) -> None:
-        """Has a service's events since a moment sent again, as for a queue that was lost; inboxes drop copies."""
-        again = "UPDATE outbox SET sent_at = NULL WHERE name = %s AND created_at >= %s"
-        self.sql(source, again, (event, since))
+    def database_url(self, service: str) -> str:
+        """A service's database, past the proxies, for the superuser."""
+        parts = urlsplit(self.backing.database.url)
+        return urlunsplit(parts._replace(path=f"/{service}"))
 
     def is_ready(self) -> bool:
         """Whether the gateway says that every service answers."""

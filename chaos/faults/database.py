@@ -38,7 +38,7 @@ def wait_for_database(system: ChaosSystem) -> None:
 
 
 def kill(system: ChaosSystem, fault: Fault) -> None:
-    """The process is killed (kill -9) of the postmaster."""
+    """The postmaster dies; its children notice."""
     end_database(system, signal.SIGKILL)
 
 

@@ -16,7 +16,7 @@ BEING_APPLIED = "SELECT count(*) FROM imports WHERE status = 'applying' AND step
 
 
 def kill(system: ChaosSystem, fault: Fault) -> None:
-    """The process is killed (kill -9)."""
+    """It dies at once."""
     system.kill(fault.target)
 
 

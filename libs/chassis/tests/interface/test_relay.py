@@ -121,6 +121,19 @@ class KilledAfterPublishing(ConfirmedPublisher):
         raise ConnectionError("killed")
 
 
+def test_an_event_of_a_time_when_the_databases_clock_was_ahead_does_not_wait_for_that_time(
+    database, still, organization_id, publisher
+):
+    subject = str(uuid.uuid4())
+    store(database, organization_id, [("thing_made", subject, 1), ("thing_made", subject, 2)])
+    still.sql(
+        "UPDATE outbox SET due_at = now() + interval '1 hour' WHERE subject = %s AND body LIKE '%%\"number\":1%%'",
+        (subject,),
+    )
+    Relay(database, CONTRACT, publisher).send_batch()
+    wait_until(lambda: not unsent(still, organization_id))
+
+
 def test_what_was_published_but_not_marked_goes_out_again_and_arrives_once(
     database, still, toy, organization_id, publisher
 ):

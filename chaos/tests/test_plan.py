@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from itertools import islice
+
+from chaos.faults import KINDS
+from chaos.plan import Round, each_once, mixtures
+
+ALL = list(KINDS.values())
+
+
+def described(rounds: list[Round]) -> list[list[tuple[str, str, float, int, float]]]:
+    return [
+        [
+            (p.fault.kind.name, p.fault.target, p.fault.seconds, p.fault.seed, p.lead)
+            for p in planned
+        ]
+        for planned in rounds
+    ]
+
+
+def some(seed: int, count: int = 150) -> list[Round]:
+    return list(islice(mixtures(seed, ALL), count))
+
+
+def test_a_seed_gives_the_same_faults_again() -> None:
+    assert described(some(5)) == described(some(5))
+
+
+def test_another_seed_gives_others() -> None:
+    assert described(some(5)) != described(some(6))
+
+
+def test_two_faults_of_a_round_never_hit_the_same_thing() -> None:
+    for planned in some(1):
+        hit = [name for one in planned for name in one.fault.resources]
+        assert len(hit) == len(set(hit))
+
+
+def test_some_rounds_have_one_fault_and_some_several() -> None:
+    sizes = {len(planned) for planned in some(1)}
+    assert {1, 2, 3} <= sizes
+
+
+def test_every_kind_comes_within_a_run_of_twenty_minutes() -> None:
+    for seed in range(5):
+        found = {one.fault.kind.name for planned in some(seed, 120) for one in planned}
+        assert found == set(KINDS)
+
+
+def test_nothing_that_was_drawn_is_forgotten() -> None:
+    """What can't be in a round with the others comes in a later one."""
+    heavy = [kind for kind in ALL if kind.name in ("broker-kill", "broker-restart", "kill")]
+    names = [one.fault.kind.name for planned in islice(mixtures(3, heavy), 200) for one in planned]
+    share = names.count("broker-kill") / len(names)
+    assert 0.08 < share < 0.17
+
+
+def test_each_once_has_every_kind_and_kills_and_freezes_each_service() -> None:
+    planned = [one.fault for round_ in each_once(1, ALL) for one in round_]
+    for kind in ALL:
+        targets = [fault.target for fault in planned if fault.kind is kind]
+        if kind.each_target:
+            assert set(targets) == {
+                "identity.1",
+                "assignment.1",
+                "booking.1",
+                "messaging.1",
+                "import.1",
+                "gateway",
+            }
+        else:
+            assert len(targets) == 1
+
+
+def test_faults_last_as_long_as_their_kind_allows() -> None:
+    for planned in some(2):
+        for one in planned:
+            shortest, longest = one.fault.kind.seconds
+            assert shortest <= one.fault.seconds <= longest

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from chaos import recovery
+from chaos.faults import Fault, Kind
+from chaos.history import HISTORY_FILE, Entry, History, read
+from chaos.plan import Planned
+from chaos.recovery import Tormentor
+from chaos.report import figures_of, table_of
+from chaos.system import ChaosSystem
+
+NO_SYSTEM = cast("ChaosSystem", None)
+
+
+class Answers:
+    """A prober that says what it was told to, and the last of it for ever."""
+
+    def __init__(self, *said: bool) -> None:
+        self._said = list(said)
+
+    def probe(self) -> bool:
+        return self._said.pop(0) if len(self._said) > 1 else self._said[0]
+
+
+def fault(name: str = "harmless", run: Any = lambda system, fault: None) -> Planned:
+    return Planned(Fault(Kind(name, "", run), "booking.1", 0.0, 1), 0.0)
+
+
+def tormented(
+    folder: Path, prober: Answers, *rounds: list[Planned]
+) -> tuple[Tormentor, list[Entry], list[str]]:
+    told: list[str] = []
+    with History(folder / HISTORY_FILE) as history:
+        tormentor = Tormentor(NO_SYSTEM, prober, history, told.append)
+        tormentor.play(rounds)
+    return tormentor, read(folder / HISTORY_FILE), told
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "RECOVERY_SECONDS", 0.3)
+    monkeypatch.setattr(recovery, "POLL_SECONDS", 0.01)
+
+
+def test_a_fault_is_recorded_with_the_time_to_recovery(tmp_path: Path) -> None:
+    tormentor, entries, told = tormented(tmp_path, Answers(False, False, True), [fault()])
+    (entry,) = entries
+    assert entry.is_fault
+    assert (entry.operation, entry.request["target"]) == ("harmless", "booking.1")
+    assert entry.answer is not None
+    assert 0.02 <= entry.answer["recovered_after"] < 0.3
+    assert not tormentor.done[0].is_violation
+    assert "harmless booking.1" in told[0]
+
+
+def test_one_answer_among_failures_is_no_recovery(tmp_path: Path) -> None:
+    answers = Answers(*[True, False] * 1000)
+    tormentor, _, told = tormented(tmp_path, answers, [fault()], [fault()])
+    assert [one.is_violation for one in tormentor.done] == [True]
+    assert "NOT RECOVERED" in told[0]
+
+
+def test_a_fault_that_can_not_be_healed_is_a_violation(tmp_path: Path) -> None:
+    def stuck(system: ChaosSystem, fault: Fault) -> None:
+        raise TimeoutError("it did not come back")
+
+    tormentor, entries, told = tormented(tmp_path, Answers(True), [fault(run=stuck)])
+    assert tormentor.done[0].is_violation
+    assert entries[0].outcome == "failed"
+    assert "it did not come back" in told[0]
+
+
+def test_faults_of_one_round_are_not_taken_for_faults_that_came_alone(tmp_path: Path) -> None:
+    rounds = [[fault("a"), fault("b")], [fault("a")]]
+    _, entries, _ = tormented(tmp_path, Answers(True), *rounds)
+    assert [(e.operation, e.answer and e.answer["alone"]) for e in entries] == [
+        ("a", False),
+        ("b", False),
+        ("a", True),
+    ]
+
+
+def test_the_table_has_a_line_for_each_kind(tmp_path: Path) -> None:
+    _, entries, _ = tormented(tmp_path, Answers(True), [fault("a")], [fault("b")], [fault("a")])
+    head, *lines = table_of(entries, {"b": 5.0})
+    assert head.split()[:2] == ["fault", "times"]
+    assert [line.split()[:2] for line in lines] == [["a", "2"], ["b", "1"]]
+    assert lines[1].split()[-1] == "5"
+    assert "3 faults" in figures_of(entries)
