@@ -55,12 +55,14 @@ def shuffled_decks(kinds: Sequence[Kind], random_: random.Random) -> Iterator[Ki
 
 
 def compatible(faults: Sequence[Fault]) -> list[Fault]:
-    """Those that hit nothing that one before them hits."""
+    """Those that hit nothing that one before them hits or needs, and need nothing that one hits."""
     hit: set[str] = set()
+    needed: set[str] = set()
     chosen = []
     for fault in faults:
-        if hit.isdisjoint(fault.resources):
-            hit |= fault.resources
+        if hit.isdisjoint(fault.hits | fault.needs) and needed.isdisjoint(fault.hits):
+            hit |= fault.hits
+            needed |= fault.needs
             chosen.append(fault)
     return chosen
 

@@ -44,7 +44,7 @@ class Done:
     @property
     def target(self) -> float | None:
         """How soon the system must have recovered from it, had it been alone."""
-        return min((TARGETS[name] for name in self.fault.resources & TARGETS.keys()), default=None)
+        return min((TARGETS[name] for name in self.fault.hits & TARGETS.keys()), default=None)
 
     @property
     def is_violation(self) -> bool:

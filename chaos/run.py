@@ -98,5 +98,5 @@ def targets() -> dict[str, float]:
 
 def target_of(kind: Kind) -> float | None:
     """None for a kind that leaves both servers alone."""
-    hit = {name for target in kind.targets for name in kind.resources(target)}
+    hit = {name for target in kind.targets for name in kind.hits(target)}
     return min((TARGETS[name] for name in hit & TARGETS.keys()), default=None)

@@ -10,6 +10,7 @@ from chaos.system import ChaosSystem
 from chassis.prepare import contract_of
 from local_runner.places import SERVICES, package_of
 
+QUEUES, RPC_QUEUES = "queues", "rpc queues"
 USUAL_WATERMARK = "0.4"
 NO_MEMORY = "0.00001"
 HAS_SENT = "SELECT EXISTS (SELECT FROM outbox WHERE name = %s AND sent_at IS NOT NULL)"
@@ -79,23 +80,21 @@ def event_queues() -> tuple[str, ...]:
 
 
 KINDS = (
-    Kind("broker-kill", "kill -9 of RabbitMQ", kill, resources=only(BROKER)),
-    Kind(
-        "broker-restart", "an orderly stop and start of RabbitMQ", restart, resources=only(BROKER)
-    ),
-    Kind("broker-freeze", "SIGSTOP of RabbitMQ", freeze, resources=only(BROKER), weight=2),
+    Kind("broker-kill", "kill -9 of RabbitMQ", kill, hits=only(BROKER)),
+    Kind("broker-restart", "an orderly stop and start of RabbitMQ", restart, hits=only(BROKER)),
+    Kind("broker-freeze", "SIGSTOP of RabbitMQ", freeze, hits=only(BROKER), weight=2),
     Kind(
         "broker-connections",
         "RabbitMQ closes all connections",
         close_connections,
-        resources=only(BROKER),
+        hits=only(BROKER),
         weight=2,
     ),
     Kind(
         "broker-memory",
         "RabbitMQ's memory alarm",
         memory_alarm,
-        resources=only(BROKER),
+        hits=only(BROKER),
         seconds=(1.0, 3.0),
         weight=2,
     ),
@@ -104,7 +103,8 @@ KINDS = (
         "an event queue is deleted under its consumer",
         delete_event_queue,
         event_queues(),
-        only(BROKER, DATABASE),
+        only(QUEUES),
+        (BROKER, DATABASE),
         seconds=(0.5, 2.0),
         weight=2,
     ),
@@ -113,7 +113,8 @@ KINDS = (
         "an RPC queue is deleted under its consumer",
         delete_queue,
         tuple(f"rpc-{service}" for service in SERVICES),
-        only(BROKER),
+        only(RPC_QUEUES),
+        (BROKER,),
         seconds=(0.5, 2.0),
         weight=2,
     ),

@@ -82,13 +82,13 @@ def fill_disk(system: ChaosSystem, fault: Fault) -> None:
 
 
 KINDS = (
-    Kind("database-kill", "kill -9 of PostgreSQL", kill, resources=only(DATABASE), weight=3),
-    Kind("database-stop", "PostgreSQL's immediate stop", stop, resources=only(DATABASE), weight=2),
+    Kind("database-kill", "kill -9 of PostgreSQL", kill, hits=only(DATABASE), weight=3),
+    Kind("database-stop", "PostgreSQL's immediate stop", stop, hits=only(DATABASE), weight=2),
     Kind(
         "database-terminate",
         "all of PostgreSQL's connections terminated",
         terminate,
-        resources=only(DATABASE),
+        hits=only(DATABASE),
         weight=4,
     ),
     Kind(
@@ -104,7 +104,7 @@ KINDS = (
         "disk-full",
         "no room on the databases' disk",
         fill_disk,
-        resources=only(DATABASE),
+        hits=only(DATABASE),
         available=lambda system: system.disk is not None,
         weight=2,
     ),

@@ -10,7 +10,7 @@ from typing import Any
 
 from amqp import Message
 
-from chaos.faults.broker import event_queues
+from chaos.faults.broker import QUEUES, event_queues
 from chaos.faults.kind import BROKER, Fault, Kind, Notes, only
 from chaos.system import ChaosSystem
 from chassis.connections import opened
@@ -74,7 +74,7 @@ def publish(channel: Any, message: Any, exchange: str, queue: str | None = None)
 def queue_and_its_consumers(target: str) -> frozenset[str]:
     """A service's every copy stands still meanwhile."""
     service = target.partition(".")[0]
-    return frozenset({BROKER, *(f"{service}.{number}" for number in (1, 2))})
+    return frozenset({QUEUES, *(f"{service}.{number}" for number in (1, 2))})
 
 
 KINDS = (
@@ -82,7 +82,8 @@ KINDS = (
         "deliver-twice",
         "every event twice and out of order",
         deliver_twice,
-        resources=only(BROKER),
+        hits=only(),
+        needs=(BROKER,),
         weight=3,
     ),
     Kind(
@@ -91,6 +92,7 @@ KINDS = (
         reverse,
         event_queues(),
         queue_and_its_consumers,
+        (BROKER,),
         weight=3,
     ),
 )

@@ -24,9 +24,14 @@ class Fault:
     seed: int
 
     @property
-    def resources(self) -> frozenset[str]:
+    def hits(self) -> frozenset[str]:
+        """What no other fault may hit or need meanwhile."""
+        return self.kind.hits(self.target)
+
+    @property
+    def needs(self) -> frozenset[str]:
         """What no other fault may hit meanwhile."""
-        return self.kind.resources(self.target)
+        return frozenset(self.kind.needs)
 
     @property
     def request(self) -> Notes:
@@ -63,7 +68,8 @@ class Kind:
     says: str
     run: Callable[[ChaosSystem, Fault], Notes | None]
     targets: tuple[str, ...] = ("",)
-    resources: Callable[[str], frozenset[str]] = the_target
+    hits: Callable[[str], frozenset[str]] = the_target
+    needs: tuple[str, ...] = ()
     weight: int = 1
     seconds: tuple[float, float] = (2.0, 4.0)
     available: Callable[[ChaosSystem], bool] = always

@@ -54,11 +54,6 @@ def kill_while_applying(system: ChaosSystem, fault: Fault) -> Notes:
     return {"in_the_middle": bool(applying)}
 
 
-def with_servers(target: str) -> frozenset[str]:
-    """A fault that needs both servers at work."""
-    return frozenset({target, BROKER, DATABASE})
-
-
 KINDS = (
     Kind("kill", "kill -9", kill, EVERY_PROCESS, weight=6, each_target=True),
     Kind("freeze", "SIGSTOP, later SIGCONT", freeze, EVERY_PROCESS, weight=4, each_target=True),
@@ -67,7 +62,7 @@ KINDS = (
         "kill -9 between publishing and the broker's confirm",
         kill_between_publishing_and_confirm,
         ("booking.1", "assignment.1", "identity.1", "messaging.1"),
-        with_servers,
+        needs=(BROKER, DATABASE),
         weight=2,
     ),
     Kind(
@@ -75,7 +70,7 @@ KINDS = (
         "kill -9 in the middle of a chunk",
         kill_while_applying,
         ("import.1",),
-        with_servers,
+        needs=(BROKER, DATABASE),
         weight=2,
     ),
 )

@@ -32,8 +32,9 @@ def test_another_seed_gives_others() -> None:
 
 def test_two_faults_of_a_round_never_hit_the_same_thing() -> None:
     for planned in some(1):
-        hit = [name for one in planned for name in one.fault.resources]
+        hit = [name for one in planned for name in one.fault.hits]
         assert len(hit) == len(set(hit))
+        assert not set(hit) & {name for one in planned for name in one.fault.needs}
 
 
 def test_some_rounds_have_one_fault_and_some_several() -> None:

@@ -7,16 +7,15 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess  # nosec B404 # commands are lists of our own words, without a shell
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from local_runner import lanes
 from local_runner.accounts import remove_folder
 from local_runner.backing.server import Broker, Server
 from local_runner.backing.throwaway import throwaway_servers
-from local_runner.errors import StopRequested
+from local_runner.lanes import AFTER_STOP_SECONDS, Lane
 from local_runner.places import ROOT, RunDir
 from local_runner.processes import carrying, end_leftovers
 from local_runner.secret_store import SecretStore
@@ -24,27 +23,27 @@ from local_runner.supervisor import Supervisor
 
 START_SECONDS = 90.0
 MARK = "TANDEM_TEST_RUN"
-AFTER_STOP_SECONDS = 20.0
 
-# The whole system last: when a part fails, its own tests say so more exactly.
-SUITES = (
-    "libs/chassis",
-    "services/identity",
-    "services/assignment",
-    "services/booking",
-    "services/messaging",
-    "services/import",
-    "gateway",
-    "deploy/tests",
-    "tests/integration",
+# The parts, and beside them the whole system. What kills and freezes comes last, when it has the machine for itself.
+LANES = (
+    (
+        "libs/chassis",
+        "services/identity",
+        "services/assignment",
+        "services/booking",
+        "services/messaging",
+        "services/import",
+        "gateway",
+        "deploy/tests",
+        "simulation/tests",
+    ),
+    ("tests/integration", "chaos/tests"),
 )
+SUITES = tuple(suite for lane in LANES for suite in lane)
 
 # Pytest's exit statuses.
 PASSED = 0
 NOTHING_COLLECTED = 5
-
-# Ours, as a shell counts an interruption.
-STOPPED = 130
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         }
         environment.pop("RUN_DIR", None)
         try:
-            return run_suites(supervisor, arguments, environment)
+            return run_suites(supervisor, broker, arguments, environment)
         finally:
             end_what_tests_left(f"{MARK}={run_dir.path}")
 
@@ -113,20 +112,18 @@ def start(supervisor: Supervisor, broker: Server, database: Server) -> None:
 
 
 def run_suites(
-    supervisor: Supervisor, arguments: Sequence[str], environment: dict[str, str]
+    supervisor: Supervisor, broker: Broker, arguments: Sequence[str], environment: dict[str, str]
 ) -> int:
-    """Every project in a pytest of its own, or those that the paths in `arguments` name.
-
-    One pytest for all would keep each project's service, a fixture of its whole session, running beside the other
-    projects' fakes of that service, on the same queue.
-    """
-    statuses: dict[str, int] = {}
-    for suite, words in by_suite(arguments).items():
-        print(f"\n== {suite}", flush=True)
-        statuses[suite] = run_pytest(supervisor, words, environment)
-        if statuses[suite] == STOPPED:
-            break
-    return overall(statuses)
+    """Every project's tests, or those that the paths in `arguments` name."""
+    wanted = by_suite(arguments)
+    first = {suite: words for suite, words in wanted.items() if suite not in LANES[1]}
+    second = {suite: words for suite, words in wanted.items() if suite in LANES[1]}
+    if not (first and second and broker.control):
+        return overall(lanes.run(supervisor, [Lane(wanted, environment)]))
+    output = Path(environment[MARK]) / "second-lane.log"
+    with lanes.virtual_host(broker) as amqp_url:
+        beside = Lane(second, {**environment, "AMQP_URL": amqp_url}, output)
+        return overall(lanes.run(supervisor, [Lane(first, environment), beside]))
 
 
 def by_suite(arguments: Sequence[str]) -> dict[str, list[str]]:
@@ -159,37 +156,6 @@ def overall(statuses: Mapping[str, int]) -> int:
 def names_tests(word: str) -> bool:
     """Whether an argument is a path of tests rather than an option."""
     return not word.startswith("-") and Path(word.partition("::")[0]).exists()
-
-
-def run_pytest(
-    supervisor: Supervisor, arguments: Sequence[str], environment: dict[str, str]
-) -> int:
-    """Pytest in the terminal's foreground: Ctrl-C reaches it directly, a SIGTERM is passed on."""
-    command = [sys.executable, "-m", "pytest", *map(from_here, arguments)]
-    pytest = subprocess.Popen(command, cwd=ROOT, env=environment)  # nosec B603 # our own words, without a shell
-    try:
-        supervisor.wait_for(lambda: pytest.poll() is not None, float("inf"), "pytest")
-    except StopRequested:
-        stop(pytest)
-        return STOPPED
-    return pytest.wait()
-
-
-def from_here(word: str) -> str:
-    """A path given from another working directory still means what it says; options stay as they are."""
-    path, separator, test = word.partition("::")
-    if word.startswith("-") or not Path(path).exists():
-        return word
-    return f"{Path(path).resolve()}{separator}{test}"
-
-
-def stop(pytest: subprocess.Popen[bytes]) -> None:
-    """Gives the tests time to tear down."""
-    pytest.send_signal(signal.SIGINT)
-    try:
-        pytest.wait(AFTER_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        pytest.kill()
 
 
 def end_what_tests_left(mark: str) -> None:
