@@ -54,14 +54,14 @@ class LocalPostgres:
         self.programs = programs()
         self.account = unprivileged("postgres")
         self._link = run_dir.path / name
-        self.password = secrets.get("postgres_password")
+        self._password = secrets.get("postgres_password")
         self.port = free_port()
         self._settings = {**SETTINGS, **({} if durable else THROWAWAY_SETTINGS), **more}
 
     @property
     def url(self) -> str:
         """As the superuser, whose password is random."""
-        return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://postgres:{self._password}@127.0.0.1:{self.port}/postgres"
 
     @property
     def data(self) -> Path:
@@ -75,12 +75,8 @@ class LocalPostgres:
             return
         if self.data.exists():
             shutil.rmtree(self.data)
-        self.make(folder)
+        initdb(self.programs / "initdb", folder, self.account, self._password)
         (folder / "complete").touch()
-
-    def make(self, folder: Path) -> None:
-        """Fills the folder's `data`."""
-        initdb(self.programs / "initdb", folder, self.account, self.password)
 
     def specs(self) -> Sequence[Spec]:
         """The server itself; a SIGINT is its fast shutdown, a SIGQUIT its immediate one."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit, urlunsplit
 
+from chassis.addresses import with_hosts
 from local_runner.backing.rabbitmq import LocalRabbit, node_name
 from local_runner.places import RunDir
 from local_runner.ports import free_port
@@ -36,10 +36,8 @@ class RabbitCluster:
     @property
     def url(self) -> str:
         """All nodes in one address, as the administrator."""
-        first = urlsplit(self.nodes[0].url)
-        login = first.netloc.rpartition("@")[0]
         hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
-        return urlunsplit(first._replace(netloc=f"{login}@{hosts}"))
+        return with_hosts(self.nodes[0].url, hosts)
 
     @property
     def control(self) -> tuple[str, ...]:
