@@ -21,6 +21,7 @@ PLACES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib*/faketime/libfaket
 # A process looks at its file about once a second. Durations are measured with the monotonic clock, which stays right.
 CACHE_SECONDS = 1
 GATEWAY = "gateway"
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the C library keeps it # nosec B108
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,15 @@ class Clocks:
 
     def _file(self, process: str) -> Path:
         return self.folder / f"{process}.clock"
+
+
+def remove_leftovers() -> None:
+    """Shared memory that libfaketime made for processes that were killed."""
+    for path in SHARED_MEMORY.glob("*faketime_s*_*"):
+        pid = path.name.rpartition("_")[2]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def clocks(folder: Path) -> Clocks | None:

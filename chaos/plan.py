@@ -1,4 +1,4 @@
-"""From a seed to faults: rounds of one to four that overlap and don't hit the same thing."""
+"""From a seed to faults: rounds of one to five that overlap and don't hit the same thing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from chaos.faults import Fault, Kind
 
-SIZES, SIZE_WEIGHTS = (1, 2, 3, 4), (3, 4, 3, 2)
+SIZES, SIZE_WEIGHTS = (1, 2, 3, 4, 5), (3, 3, 4, 4, 2)
 LONGEST_LEAD = 1.5
 MOST_AT_ONCE = 6
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
-from chaos.clock import clocks
+from chaos.clock import clocks, remove_leftovers
 from chaos.disk import small_disk
 from chaos.proxy import Proxies, Proxy
 from local_runner.accounts import give, unprivileged
@@ -222,10 +222,13 @@ def running(folder: Path, *, own_mounts: bool) -> Iterator[tuple[ChaosSystem, Su
     """A system that is ready; stopped at the end. The caller's main thread must look after the supervisor."""
     run_dir = RunDir(folder)
     supervisor = Supervisor(run_dir)
-    with Proxies() as proxies, supervisor.running():
-        system = ChaosSystem(run_dir, proxies, own_mounts=own_mounts)
-        system.start(supervisor)
-        yield system, supervisor
+    try:
+        with Proxies() as proxies, supervisor.running():
+            system = ChaosSystem(run_dir, proxies, own_mounts=own_mounts)
+            system.start(supervisor)
+            yield system, supervisor
+    finally:
+        remove_leftovers()
 
 
 def put_on_disk(link: Path, disk: Path) -> None:
