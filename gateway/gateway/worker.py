@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import selectors
 import socket
 import struct
 import time
+from functools import partial
 from typing import Any
 
 from gunicorn import util
 from gunicorn.http import errors
 from gunicorn.http.body import ChunkedReader
-from gunicorn.workers.gthread import _DEFER, ThreadWorker
+from gunicorn.workers.gthread import _DEFER, STOP_KEEPALIVE_LINGER, ThreadWorker
 from werkzeug.datastructures import Headers
 
 from gateway import safety
@@ -84,7 +86,18 @@ class Worker(ThreadWorker):
         """Called when a thread is done with a connection."""
         self._busy.discard(conn)
         conn.rest()
-        super().finish_request(conn, fs)
+        if not self.alive and is_deferred(fs):
+            self._await_arrival(conn)
+        else:
+            super().finish_request(conn, fs)
+
+    def _await_arrival(self, conn: Any) -> None:
+        """Keeps a connection whose request has not arrived, for a moment. gunicorn would drop it when it stops."""
+        conn.sock.settimeout(0)
+        conn.timeout = time.monotonic() + STOP_KEEPALIVE_LINGER
+        self.pending_conns.append(conn)
+        readable = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, readable)
 
     def murder_pending(self) -> None:
         """Ends what takes too long: requests that don't arrive, clients that don't send or take what they should."""
@@ -140,6 +153,11 @@ class Worker(ThreadWorker):
             return
         self.log.warning("Unreadable request: %s", type(exc).__name__)
         util.write_nonblock(client, refusal(status))
+
+
+def is_deferred(outcome: Any) -> bool:
+    """Whether a thread gave a connection back because its request had not arrived."""
+    return not outcome.cancelled() and not outcome.exception() and outcome.result() is _DEFER
 
 
 def is_left_unread(body: Any) -> bool:
