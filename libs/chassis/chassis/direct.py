@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _socket
 import threading
+import time
 from typing import Any
 
 import structlog
@@ -15,6 +16,8 @@ from chassis.connections import RECOVERABLE, abandoned, opened, send
 
 log = structlog.get_logger()
 
+DISTRUST_SECONDS = 3.0
+
 
 class DirectPublisher:
     """One channel without confirms, for threads and green threads. On a dead connection it tries a new one once."""
@@ -24,6 +27,7 @@ class DirectPublisher:
         self._lock = threading.Lock()
         self._connection: Connection | None = None
         self._channel: Any = None
+        self._opened_at = 0.0
 
     def publish(
         self, message: Message, exchange: str, routing_key: str, *, seconds: float = 4.0
@@ -47,6 +51,7 @@ class DirectPublisher:
             # No heartbeat: nobody reads this connection between publishes.
             self._connection = opened(self._url)
             self._channel = self._connection.channel()
+            self._opened_at = time.monotonic()
         send(self._channel, message, exchange, routing_key)
         return True
 
@@ -73,6 +78,15 @@ class DirectPublisher:
         """Forgets the connection, because the other one to the same broker was lost."""
         with self._lock:
             self._drop()
+
+    def distrust(self) -> None:
+        """Forgets the connection unless it is fresh, because what was published came to nothing.
+
+        A channel of RabbitMQ's can swallow all that it sends to a quorum queue, for ever, once the queue's leader has
+        died (seen with 3.10); a node that hangs does, too.
+        """
+        if time.monotonic() - self._opened_at > DISTRUST_SECONDS:
+            self.reset()
 
     close = reset
 

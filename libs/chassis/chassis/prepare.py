@@ -27,6 +27,9 @@ log = structlog.get_logger()
 # text of one that failed, nor the row that a constraint refused.
 LOGGING = {"log_min_error_statement": "panic", "log_error_verbosity": "terse"}
 
+# A commit that was not replicated is only told by the words of a warning: see UnitOfWork.
+OF_ROLES = {**LOGGING, "lc_messages": "C"}
+
 
 def contract_of(package: str) -> Contract:
     """The contract that `<package>.events` declares."""
@@ -92,7 +95,7 @@ def bootstrap(admin_url: str, owner: URL, application: URL) -> None:
             cursor.execute("SELECT pg_advisory_lock(727273)")
             for role in (owner, application):
                 ensure_role(cursor, role)
-                keep_out_of_logs(cursor, role)
+                set_for_role(cursor, role)
             ensure_database(cursor, owner)
     finally:
         connection.close()
@@ -110,17 +113,17 @@ def ensure_role(cursor: psycopg2.extensions.cursor, role: URL) -> None:
     )
 
 
-def keep_out_of_logs(cursor: psycopg2.extensions.cursor, role: URL) -> None:
+def set_for_role(cursor: psycopg2.extensions.cursor, role: URL) -> None:
     """Sets what PostgreSQL logs of the role's statements. Only a superuser may, so others are told to see to it."""
     try:
-        for setting, value in LOGGING.items():
+        for setting, value in OF_ROLES.items():
             cursor.execute(
                 sql.SQL("ALTER ROLE {} SET {} = {}").format(
                     sql.Identifier(str(role.username)), sql.Identifier(setting), sql.Literal(value)
                 )
             )
     except psycopg2.errors.InsufficientPrivilege:
-        log.warning("server.may_log_statements", role=role.username, **LOGGING)
+        log.warning("server.may_log_statements", role=role.username, **OF_ROLES)
 
 
 def ensure_database(cursor: psycopg2.extensions.cursor, owner: URL) -> None:

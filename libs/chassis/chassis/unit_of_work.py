@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PREAMBLE = "tandem_preamble"
 
-# In PostgreSQL's warning, whose code says nothing; lc_messages must be English, as it is for the role `prepare` makes.
+# In PostgreSQL's warning, whose code says nothing. `prepare` sees to it that it is in English.
 NOT_REPLICATED = "canceling wait for synchronous replication"
 
 

@@ -142,6 +142,7 @@ class RpcClient:
             body = pending.wait(seconds - (time.monotonic() - started))
         if body is None:
             breaker.timed_out(seconds)
+            self._publisher.distrust()
             raise Unavailable("service.timeout", f"The {service} service did not answer in time.")
         if body is LOST:
             raise Unavailable("broker.lost", "The connection to the message broker was lost.")
