@@ -36,7 +36,7 @@ def made(kind: Kind, random_: random.Random) -> Fault:
 
 def mixtures(seed: int, kinds: Sequence[Kind]) -> Iterator[Round]:
     """Rounds without end, each kind as often as it weighs. The same for the same seed and kinds."""
-    random_ = random.Random(f"faults {seed}")
+    random_ = random.Random(f"faults {seed}")  # nosec B311 # chance, no secret
     deck = shuffled_decks(kinds, random_)
     kept: list[Fault] = []
     while True:
@@ -75,7 +75,7 @@ def left_over(faults: Sequence[Fault]) -> list[Fault]:
 
 def each_once(seed: int, kinds: Iterable[Kind]) -> Iterator[Round]:
     """Every kind once, those of processes once for each process; as few rounds as they fit into."""
-    random_ = random.Random(f"each {seed}")
+    random_ = random.Random(f"each {seed}")  # nosec B311 # chance, no secret
     waiting = [
         Fault(kind, target, kind.seconds[0], random_.randrange(1_000_000))
         for kind in kinds

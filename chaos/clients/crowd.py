@@ -51,7 +51,7 @@ class Crowd:
     def set_up(self) -> None:
         """Signs the organizations up. NotSetUp if the system does not do it."""
         count, instructors, students = self._sizes
-        founder = Founder(self._wire("founder"), random.Random(self._seed), threading.Event())
+        founder = Founder(self._wire("founder"), random.Random(self._seed), threading.Event())  # nosec B311 # chance, no secret
         self.organizations = [
             founder.found(number, instructors=instructors, students=students)
             for number in range(count)
@@ -81,7 +81,7 @@ class Crowd:
             self._wire(name),
             self.ledger,
             self._stop,
-            random.Random(f"{self._seed} {name}"),
+            random.Random(f"{self._seed} {name}"),  # nosec B311 # chance, no secret
         )
         arguments = (client, self._pace, do_something)
         thread = threading.Thread(target=run, args=arguments, name=name, daemon=True)

@@ -114,7 +114,7 @@ class Organization:
         return self.pair(rng)
 
     def _hot_people(self) -> tuple[Person, Person]:
-        bucket = random.Random(f"{self.mark} {int(time.time() / HOT_SECONDS)}")
+        bucket = random.Random(f"{self.mark} {int(time.time() / HOT_SECONDS)}")  # nosec B311 # chance, no secret
         return bucket.choice(self.instructors), bucket.choice(self.students)
 
     def hour(self, rng: random.Random) -> str:

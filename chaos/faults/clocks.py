@@ -20,7 +20,7 @@ def step(system: ChaosSystem, fault: Fault, size: float) -> Notes:
     """Forwards or back, and after a while right again."""
     if system.clocks is None:
         return {}
-    seconds = random.Random(fault.seed).choice((-size, size))
+    seconds = random.Random(fault.seed).choice((-size, size))  # nosec B311 # chance, no secret
     with system.clocks.off_by(fault.target, seconds):
         time.sleep(SEEN_SECONDS + fault.seconds)
     time.sleep(SEEN_SECONDS)
@@ -39,7 +39,7 @@ def step_an_hour(system: ChaosSystem, fault: Fault) -> Notes:
 
 def step_database(system: ChaosSystem, fault: Fault) -> Notes:
     """PostgreSQL's own clock: what waits in an outbox must not wait for an hour to pass again."""
-    noted = step(system, fault, random.Random(fault.seed + 1).choice((SMALL, LARGE)))
+    noted = step(system, fault, random.Random(fault.seed + 1).choice((SMALL, LARGE)))  # nosec B311 # chance, no secret
     system.wait(lambda: is_right(system), "PostgreSQL's clock is still wrong")
     return noted
 

@@ -37,7 +37,7 @@ def deliver_twice(system: ChaosSystem, fault: Fault) -> Notes:
             channel.queue_bind(queue, events_exchange(service).name, "#")
         time.sleep(fault.seconds)
         events = list(waiting_in(channel, queue))
-        random.Random(fault.seed).shuffle(events)
+        random.Random(fault.seed).shuffle(events)  # nosec B311 # chance, no secret
         for event in events:
             publish(channel, event, event.delivery_info["exchange"])
     return {"events": len(events)}

@@ -34,12 +34,12 @@ def cut(system: ChaosSystem, fault: Fault) -> None:
 
 def delay(system: ChaosSystem, fault: Fault) -> None:
     """Everything arrives 20 to 300 ms late."""
-    hold(system, fault, Weather(delay=random.Random(fault.seed).uniform(0.02, 0.3)))
+    hold(system, fault, Weather(delay=random.Random(fault.seed).uniform(0.02, 0.3)))  # nosec B311 # chance, no secret
 
 
 def throttle(system: ChaosSystem, fault: Fault) -> None:
     """2 to 40 kB per second."""
-    hold(system, fault, Weather(rate=random.Random(fault.seed).randint(2_000, 40_000)))
+    hold(system, fault, Weather(rate=random.Random(fault.seed).randint(2_000, 40_000)))  # nosec B311 # chance, no secret
 
 
 def half_open(system: ChaosSystem, fault: Fault) -> None:
