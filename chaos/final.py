@@ -78,7 +78,8 @@ SESSIONS: Final = f"""
            {MOMENT.format("starts_at")}, {MOMENT.format("ends_at")}, {MOMENT.format("created_at")} FROM sessions
 """  # noqa: S608 - our own words # nosec B608
 CONVERSATIONS: Final = """
-    SELECT organization_id, id, instructor_id, student_id, status, assignment_id, last_sequence FROM conversations
+    SELECT organization_id, id, instructor_id, student_id, status, assignment_id, last_sequence,
+           instructor_read, student_read FROM conversations
 """
 MESSAGES: Final = f"""
     SELECT organization_id, id, conversation_id, sequence, sender_id, body, {MOMENT.format("sent_at")} FROM messages

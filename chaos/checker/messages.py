@@ -39,6 +39,32 @@ def differs(message: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
     return any(message[name] != answer[name] for name in ("conversation_id", "sender_id", "body"))
 
 
+def opened(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
+    """Each conversation that was opened is there, and each message has one."""
+    known = {conversation["id"] for conversation in final.conversations}
+    for call in Calls(entries).of("open_conversation"):
+        if call.verdict == "done" and call.answer["id"] not in known:
+            what = f"conversation {call.answer['id']} was opened and is not there"
+            yield Violation(STANDS, what, call.entries)
+    for conversation_id in {message["conversation_id"] for message in final.messages} - known:
+        yield Violation(STANDS, f"conversation {conversation_id} has messages and is not there")
+
+
+def read_up_to(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
+    """Nobody has read less far than they were told; nobody moves back."""
+    sequences = {message["id"]: message["sequence"] for message in final.messages}
+    conversations = by_id(final.conversations)
+    for call in Calls(entries).of("mark_read"):
+        conversation = conversations.get(call.request.get("conversation_id", ""))
+        if call.verdict != "done" or conversation is None:
+            continue
+        is_instructor = call.request["by"] == conversation["instructor_id"]
+        position = conversation["instructor_read" if is_instructor else "student_read"]
+        if position < sequences.get(call.request["body"]["message_id"], 0):
+            what = f"conversation {conversation['id']} is read up to {position} only"
+            yield Violation(STANDS, what, call.entries)
+
+
 def numbered(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
     """The messages of a conversation are numbered without gaps up to its last."""
     numbers: dict[str, list[int]] = defaultdict(list)
@@ -60,7 +86,9 @@ def unauthorized(entries: Sequence[Entry], final: FinalState) -> Iterator[Violat
     pairs = {row["id"]: pair_of(row) for row in final.conversations}
     for message in final.messages:
         call = next((calls[key] for key in KEY.findall(message["body"]) if key in calls), None)
-        pair = pairs[message["conversation_id"]]
+        pair = pairs.get(message["conversation_id"])
+        if pair is None:
+            continue  # told by `opened`
         sent = sent_within(message, call, clocks)
         if not any(covers(one, sent, clocks) for one in intervals[pair]):
             what = f"message {message['id']} of {pair} at {message['sent_at']}"

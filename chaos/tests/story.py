@@ -179,6 +179,8 @@ class Story:
     def converse(self) -> Row:
         conversation: Row = {"organization_id": self.organization, "id": new_id(), **self.pair}
         conversation |= {"status": "open", "last_sequence": 0}
+        conversation |= {"instructor_read": 0, "student_read": 0}
+        self.did("open_conversation", {}, {"id": conversation["id"]})
         self.final.conversations.append(conversation)
         return conversation
 

@@ -81,8 +81,8 @@ def test_an_upload_has_a_deadline_for_each_of_its_steps(story: Story) -> None:
 
 def test_one_key_with_two_answers_is_found(story: Story) -> None:
     key = new_id()
-    story.did("open_conversation", {}, {"id": new_id()}, key=key)
-    story.did("open_conversation", {}, {"id": new_id()}, key=key, attempt=2)
+    story.did("cancel_session", {"session_id": "s"}, {"id": new_id()}, key=key)
+    story.did("cancel_session", {"session_id": "s"}, {"id": new_id()}, key=key, attempt=2)
 
     assert story.broken == {ONE_EFFECT}
 

@@ -98,3 +98,30 @@ def test_an_end_by_a_clock_that_was_wrong_may_have_been_later(story: Story) -> N
     off_by = message["sent_at"] - 10 - ended.invoked
     story.fault("clock-step", ended.invoked - 1, ended.ended, off_by=off_by)
     assert story.broken == set()
+
+
+def test_a_conversation_that_is_gone_is_found(story: Story) -> None:
+    story.final.conversations.remove(story.converse())
+
+    assert story.broken == {STANDS}
+
+
+def test_a_message_without_its_conversation_is_found(story: Story) -> None:
+    story.assign()
+    story.send(story.converse())
+    story.final.conversations.clear()
+    story.entries = [one for one in story.entries if one.operation != "open_conversation"]
+
+    assert story.broken == {STANDS}
+
+
+def test_a_read_position_that_was_lost_is_found(story: Story) -> None:
+    story.assign()
+    conversation = story.converse()
+    message = story.send(conversation)
+    request = {"by": story.pair["instructor_id"], "conversation_id": conversation["id"]}
+    story.did("mark_read", {**request, "body": {"message_id": message["id"]}}, None)
+    assert story.broken == {STANDS}
+
+    conversation["instructor_read"] = 1
+    assert story.broken == set()

@@ -50,7 +50,8 @@ def mark_read(client: Client) -> None:
     message_id = organization.messages.get(conversation_id or "")
     if conversation_id is not None and message_id is not None:
         path = f"/conversations/{conversation_id}/read"
-        client.change("mark_read", "POST", path, {"message_id": message_id})
+        about = {"by": client.person.id, "conversation_id": conversation_id}
+        client.change("mark_read", "POST", path, {"message_id": message_id}, about=about)
 
 
 def read(client: Client) -> None:
