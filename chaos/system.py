@@ -199,6 +199,10 @@ class ChaosSystem:
         parts = urlsplit(self.backing.database.url)
         return urlunsplit(parts._replace(path=f"/{service}"))
 
+    def is_up(self) -> bool:
+        """Whether the gateway itself answers."""
+        return answers(f"{self.url}/healthz")
+
     def is_ready(self) -> bool:
         """Whether the gateway says that every service answers."""
         return answers(f"{self.url}/readyz")

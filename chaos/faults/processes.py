@@ -9,15 +9,18 @@ from chaos.faults.kind import BROKER, DATABASE, PROCESSES, Fault, Kind, Notes
 from chaos.proxy import Weather
 from chaos.system import ChaosSystem
 
-EVERY_PROCESS = (*PROCESSES, "gateway")
+GATEWAY = "gateway"
+EVERY_PROCESS = (*PROCESSES, GATEWAY)
 WAITING_SECONDS = 8.0
 UNSENT = "SELECT count(*) FROM outbox WHERE sent_at IS NULL"
 BEING_APPLIED = "SELECT count(*) FROM imports WHERE status = 'applying' AND step IS NOT NULL"
 
 
 def kill(system: ChaosSystem, fault: Fault) -> None:
-    """It dies at once."""
+    """It dies at once. While a gateway is starting, callers wait for it in the kernel, and no deadline counts yet."""
     system.kill(fault.target)
+    if fault.target == GATEWAY:
+        system.wait(system.is_up, "the gateway did not come back")
 
 
 def freeze(system: ChaosSystem, fault: Fault) -> None:
