@@ -46,6 +46,7 @@ class FinalState:
     # One row for each import: how many rows it has by outcome, how many different lines and people.
     import_rows: list[Row] = field(default_factory=list)
     created_by_imports: list[Row] = field(default_factory=list)
+    import_pairs: list[Row] = field(default_factory=list)
     audit: list[Row] = field(default_factory=list)
     participants: dict[str, list[Row]] = field(default_factory=dict)
     outbox: dict[str, list[Row]] = field(default_factory=dict)
@@ -98,6 +99,9 @@ IMPORT_ROWS: Final = """
 CREATED_BY_IMPORTS: Final = """
     SELECT organization_id, import_id, user_id FROM import_rows WHERE outcome = 'create' AND applied
 """
+IMPORT_PAIRS: Final = """
+    SELECT organization_id, import_id, instructor_id, student_id, outcome FROM import_pairs
+"""
 AUDIT: Final = """
     SELECT organization_id, number, action, targets,
            CASE WHEN action LIKE 'assignment.%%' THEN details -> 'pairs' END AS pairs
@@ -140,6 +144,7 @@ def collect(system: System, seconds: float = IDLE_SECONDS) -> FinalState:
         imports=rows(system, "import", IMPORTS),
         import_rows=rows(system, "import", IMPORT_ROWS),
         created_by_imports=rows(system, "import", CREATED_BY_IMPORTS),
+        import_pairs=rows(system, "import", IMPORT_PAIRS),
         audit=rows(system, "identity", AUDIT),
         participants={name: rows(system, name, text) for name, text in PARTICIPANTS.items()},
         outbox={name: rows(system, name, OUTBOX) for name in SERVICES},

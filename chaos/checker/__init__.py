@@ -34,6 +34,7 @@ CHECKS: Sequence[Check] = (
     messages.unauthorized,
     people.standing,
     uploads.standing,
+    uploads.associated,
     uploads.created_once,
     idempotency.repeated,
     idempotency.effects,

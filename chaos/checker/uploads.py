@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from chaos.checker.assignments import ASSIGNED, MADE_ONCE
 from chaos.checker.calls import Call, Calls, Violation, by_id
+from chaos.checker.sessions import pair_of
 from chaos.final import FinalState
 from chaos.history import Entry
 
@@ -49,6 +51,25 @@ def miscounted(
         yield Violation(ADDS_UP, f"{counts} counted, {stored} stored", call.entries)
     if stored.get("unapplied"):
         yield Violation(ADDS_UP, f"{stored['unapplied']} rows were not applied", call.entries)
+
+
+def associated(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
+    """Pairs that a file assigned are, unless something ended them; each made once."""
+    endings = Calls(entries).that_may_have_happened("end_assignment", "end_many")
+    ended = {pair_of(pair) for call in endings for pair in call.request["pairs"]}
+    ended |= {pair_of(row) for row in final.import_pairs if row["outcome"] == "ended"}
+    active = {pair_of(row) for row in final.assignments if row["ended_at"] is None}
+    made = Counter(pair_of(row) for row in final.assignments if row["source"] == "import")
+    told: Counter[tuple[str, str]] = Counter()
+    for row in final.import_pairs:
+        pair = pair_of(row)
+        told[pair] += row["outcome"] == "assigned"
+        if row["outcome"] in ASSIGNED and not (pair in active or pair in ended):
+            yield Violation(STANDS, f"upload {row['import_id']} assigned {pair}, which is not")
+    for pair in made.keys() | told.keys():
+        if made[pair] != told[pair]:
+            what = f"{pair} has {made[pair]} assignments by uploads that made {told[pair]}"
+            yield Violation(MADE_ONCE, what)
 
 
 def created_once(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:

@@ -217,7 +217,14 @@ class Story:
             self.final.created_by_imports.append({"import_id": import_id, "user_id": user_id})
             email = f"{number}.{key}@example.org"
             self.add_user(user_id, "student", {"email": email}, entry.invoked)
+            self.associate(import_id, {**self.pair, "student_id": user_id}, entry.invoked)
         return upload
+
+    def associate(self, import_id: str, pair: Pair, at: float) -> None:
+        """A pair that a file assigned."""
+        self.assigned("import", at, pair)
+        row = {"organization_id": self.organization, "import_id": import_id, **pair}
+        self.final.import_pairs.append({**row, "outcome": "assigned"})
 
     def replace_entry(self, entry: Entry, **changes: Any) -> Entry:
         """Says something else of what was told."""

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from chaos.checker.assignments import MADE_ONCE
+from chaos.checker.events import APPLIED_ONCE
 from chaos.checker.idempotency import ONE_EFFECT
 from chaos.checker.people import STANDS
 from chaos.checker.uploads import ADDS_UP, ONCE
@@ -128,3 +130,29 @@ def test_an_address_of_two_people_is_found(story: Story) -> None:
 
     assert story.broken == {ONCE}
     assert other != user_id
+
+
+def test_a_pair_that_a_file_assigned_and_is_not_is_found(story: Story) -> None:
+    story.upload()
+    story.final.assignments[0]["ended_at"] = story.final.assignments[0]["assigned_at"]
+
+    assert story.broken == {STANDS, APPLIED_ONCE}
+
+
+def test_a_pair_that_another_file_ended_is_as_it_should_be(story: Story) -> None:
+    story.upload()
+    row, told = story.final.assignments[0], story.final.import_pairs[0]
+    row["ended_at"] = row["assigned_at"]
+    story.event("assignment", "assignment_ended", row["ended_at"], [row])
+    story.audit("assignment.ended", [row])
+    story.final.import_pairs.append({**told, "outcome": "ended"})
+
+    assert story.broken == set()
+
+
+def test_a_pair_that_a_file_assigned_twice_is_found(story: Story) -> None:
+    story.upload()
+    told = story.final.import_pairs[0]
+    story.final.import_pairs[0] = {**told, "outcome": "already_assigned"}
+
+    assert story.broken == {MADE_ONCE}
