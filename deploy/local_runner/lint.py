@@ -15,7 +15,7 @@ from local_runner.places import ROOT, SERVICES, package_of
 from local_runner.test import own_run_dir, servers_for
 
 PYTHON = sys.executable
-FOLDERS = ("libs", "services", "gateway", "deploy", "tests", "bench", "chaos")
+FOLDERS = ("libs", "services", "gateway", "deploy", "tests", "bench", "chaos", "simulation")
 # Without bandit's warnings, one for each line of a statement with a reasoned `# nosec`.
 BANDIT = (
     "import logging; logging.disable(logging.WARNING); from bandit.cli.main import main; main()"

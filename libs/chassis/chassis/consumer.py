@@ -30,6 +30,7 @@ from chassis.memory import REPLAYED_HEADER, is_remembered
 from chassis.topology import (
     ATTEMPTS_HEADER,
     ERROR_HEADER,
+    FAILURES_HEADER,
     QUEUE_HEADER,
     TIME_HEADER,
     dead_letter_exchange,
@@ -70,6 +71,7 @@ class GivenUp(SharedExtension):
             headers={
                 **replayed(message),
                 ATTEMPTS_HEADER: tries.attempts,
+                FAILURES_HEADER: tries.failures,
                 QUEUE_HEADER: queue,
                 ERROR_HEADER: reason,
                 TIME_HEADER: datetime.now(UTC).isoformat(timespec="seconds"),
@@ -159,7 +161,7 @@ class EventHandler(Entrypoint):
 
     def _settle(self, message: Any, outcome: str, error: BaseException | None, reason: str) -> None:
         """Moves the message on, then acknowledges it; if the broker is away, it will be delivered again anyway."""
-        tries = Tries(int(message.headers.get(ATTEMPTS_HEADER, 0))).after(error)
+        tries = tries_of(message).after(error)
         delay = tries.delay(error)
         noted = {"queue": self.queue.name, "code": outcome, "attempts": tries.attempts}
         try:
@@ -179,6 +181,12 @@ class EventHandler(Entrypoint):
 def replayed(message: Any) -> dict[str, Any]:
     """The note on an event that it was sent again from the event log; empty if it was not."""
     return {k: v for k, v in message.headers.items() if k == REPLAYED_HEADER}
+
+
+def tries_of(message: Any) -> Tries:
+    """What a message notes about its tries so far."""
+    headers = message.headers
+    return Tries(int(headers.get(ATTEMPTS_HEADER, 0)), int(headers.get(FAILURES_HEADER, 0)))
 
 
 def context_of(event: Event, seconds: float) -> context.CallContext:

@@ -25,6 +25,7 @@ from chassis.connections import RECOVERABLE, opened
 from chassis.topology import (
     ATTEMPTS_HEADER,
     ERROR_HEADER,
+    FAILURES_HEADER,
     QUEUE_HEADER,
     REASON_HEADER,
     TIME_HEADER,
@@ -33,7 +34,15 @@ from chassis.topology import (
 
 USAGE = """usage: python -m chassis dead-letters list|summary SERVICE
        python -m chassis dead-letters show|retry|discard SERVICE ID|QUEUE|all"""
-OWN_HEADERS = (ATTEMPTS_HEADER, QUEUE_HEADER, ERROR_HEADER, REASON_HEADER, TIME_HEADER, "x-death")
+OWN_HEADERS = (
+    ATTEMPTS_HEADER,
+    FAILURES_HEADER,
+    QUEUE_HEADER,
+    ERROR_HEADER,
+    REASON_HEADER,
+    TIME_HEADER,
+    "x-death",
+)
 BATCH = 100
 LONGEST_REASON = 100
 

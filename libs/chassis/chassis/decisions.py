@@ -6,7 +6,7 @@ changes a rule here has it tried in a hundred thousand orders of events.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
@@ -21,12 +21,16 @@ PATIENT: Final = ("1s",) * 3 + ("5s",) * 6 + ("30s",) * 120
 IMPATIENT: Final = ("1s", "5s", "30s", "30s")
 
 
-class Waiting(Protocol):
-    """An unsent row of an outbox."""
+class OfSubject(Protocol):
+    """A row of an outbox."""
 
     @property
     def subject(self) -> str:
         """The aggregate, within which order is kept."""
+
+
+class Waiting(OfSubject, Protocol):
+    """An unsent row of an outbox."""
 
     @property
     def is_due(self) -> bool:
@@ -34,6 +38,7 @@ class Waiting(Protocol):
 
 
 Row = TypeVar("Row", bound=Waiting)
+Unsent = TypeVar("Unsent", bound=OfSubject)
 
 
 def sendable(rows: Sequence[Row]) -> tuple[list[Row], set[str]]:
@@ -49,6 +54,23 @@ def sendable(rows: Sequence[Row]) -> tuple[list[Row], set[str]]:
         if row.subject not in held_back:
             chosen.append(row)
     return chosen, held_back
+
+
+def waves(rows: Iterable[Unsent]) -> list[list[Unsent]]:
+    """The rows in groups that hold each subject once at most: first every subject's first, then every second, ...
+
+    What is published together the broker takes or refuses one by one, so a subject's next row must not be on its way
+    before the one in front of it was taken.
+    """
+    found: list[list[Unsent]] = []
+    places: dict[str, int] = {}
+    for row in rows:
+        place = places.get(row.subject, 0)
+        places[row.subject] = place + 1
+        if place == len(found):
+            found.append([])
+        found[place].append(row)
+    return found
 
 
 def seconds_until_next_try(attempts: int) -> int:
@@ -70,20 +92,31 @@ def seconds_until_next_batch(*, found: int, locked: int, rows: int, batch: int) 
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """How often an event was tried in vain."""
+    """How often an event was tried in vain; `failures` are those tries at which everything needed did answer.
+
+    They are counted apart: an hour's outage must not use up the few tries that a failure of another kind is worth.
+    """
 
     attempts: int = 0
+    failures: int = 0
 
     def after(self, error: BaseException | None) -> Tries:
         """With one more, which ended with `error` (None: it can't be read)."""
-        return Tries(self.attempts + 1)
+        is_failure = not isinstance(error, Unavailable)
+        return Tries(self.attempts + 1, self.failures + is_failure)
 
     def delay(self, error: BaseException | None) -> str | None:
-        """After which delay it is tried again; None to give it up. `error` is that of the last try."""
+        """After which delay it is tried again; None to give it up. `error` is that of the last of these tries."""
         if error is None:
             return None
-        delays = PATIENT if isinstance(error, Unavailable) else IMPATIENT
-        return delays[self.attempts - 1] if self.attempts <= len(delays) else None
+        if isinstance(error, Unavailable):
+            return after(PATIENT, self.attempts - self.failures)
+        return after(IMPATIENT, self.failures)
+
+
+def after(delays: Sequence[str], tries: int) -> str | None:
+    """The delay after so many tries, None after the last."""
+    return delays[tries - 1] if tries <= len(delays) else None
 
 
 def was_done_before(*, is_free: bool, known: str | None, wanted: str) -> bool:

@@ -122,16 +122,20 @@ class Relay:
         )
 
     def _send(self, uow: UnitOfWork, rows: Sequence[Any]) -> None:
-        batch = [self._outgoing(row) for row in rows]
-        if not batch:
-            return
-        self._publisher.publish_all(batch)
-        sent = [row for row, o in zip(rows, batch, strict=True) if o.outcome is Outcome.CONFIRMED]
+        """Publishes the rows of a subject one after the other, those of different subjects together."""
+        sent: list[Any] = []
+        postponed: set[str] = set()
+        for wave in decisions.waves(rows):
+            batch = [(row, self._outgoing(row)) for row in wave if row.subject not in postponed]
+            self._publisher.publish_all([outgoing for _, outgoing in batch])
+            for row, outgoing in batch:
+                if outgoing.outcome is Outcome.CONFIRMED:
+                    sent.append(row)
+                else:
+                    postponed.add(row.subject)
+                    self._postpone(uow, row, outgoing)
         if sent:
             mark_sent(uow, [row.id for row in sent])
-        for row, outgoing in zip(rows, batch, strict=True):
-            if outgoing.outcome is not Outcome.CONFIRMED:
-                self._postpone(uow, row, outgoing)
         for row in sent:
             metrics.events_sent.labels(row.name).inc()
 

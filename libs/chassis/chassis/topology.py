@@ -29,6 +29,7 @@ RETRY_DELAYS: dict[str, int] = {"1s": 1_000, "5s": 5_000, "30s": 30_000}
 # What a message notes about itself when it was given up or put off: how often it was tried, where it belongs,
 # why, and when.
 ATTEMPTS_HEADER = "x-tandem-attempts"
+FAILURES_HEADER = "x-tandem-failures"  # those attempts at which everything needed did answer
 QUEUE_HEADER = "x-tandem-queue"
 ERROR_HEADER = "x-tandem-error"
 REASON_HEADER = "x-tandem-reason"

@@ -74,6 +74,10 @@ class Participant:
     is_archived: bool
     version: int
 
+    def is_newer_than(self, known: Participant | None) -> bool:
+        """Whether this replaces what is known of the person. `storage.store_participants` holds it in SQL."""
+        return known is None or known.version < self.version
+
 
 class PairState(NamedTuple):
     """All that the decision about a pair rests on, read at one moment.
@@ -152,10 +156,22 @@ def newest_of_each(participants: Iterable[Participant]) -> list[Participant]:
     """One state per person, the newest, in the order of their ids (the order in which rows are locked)."""
     newest: dict[uuid.UUID, Participant] = {}
     for participant in participants:
-        known = newest.get(participant.id)
-        if known is None or known.version < participant.version:
+        if participant.is_newer_than(newest.get(participant.id)):
             newest[participant.id] = participant
     return [newest[key] for key in sorted(newest)]
+
+
+def is_overtaken(decided_at: datetime, ends: Iterable[datetime]) -> bool:
+    """Whether a pair that somebody decided to assign at a moment was ended after that: then it stays ended.
+
+    The decision may arrive long after it was made. `storage.insert_unless_ended_since` holds this in SQL.
+    """
+    return any(ended_at > decided_at for ended_at in ends)
+
+
+def moment_of_end(assigned_at: datetime, now: datetime) -> datetime:
+    """When an assignment ends: a clock behind the one that assigned must not end it before its start."""
+    return max(now, assigned_at)
 
 
 def in_chunks(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
