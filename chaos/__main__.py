@@ -19,9 +19,10 @@ from chaos.history import HISTORY_FILE, read
 from chaos.report import figures_of, table_of
 from chaos.run import Run, targets
 from chaos.system import running
-from local_runner.errors import CannotStart
+from local_runner.errors import CannotStart, StopRequested
 
 MOST_SHOWN = 30
+STOPPED = 130  # as a shell counts an interruption
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str]) -> int:
     except CannotStart as error:
         print(error, file=sys.stderr)
         status = 1
+    except StopRequested:
+        status = STOPPED
     if options.keep is None and status == 0:
         shutil.rmtree(folder, ignore_errors=True)
     else:

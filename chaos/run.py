@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from itertools import chain
 from pathlib import Path
 
@@ -34,11 +35,11 @@ class Run:
         self._began = time.monotonic()
 
     def beside(self, supervisor: Supervisor, work: Callable[[], int]) -> int:
-        """Does the work in another thread while this one looks after the processes."""
-        with ThreadPoolExecutor(1) as pool:
-            done = pool.submit(work)
-            supervisor.wait_for(done.done, float("inf"), "the run")
-            return done.result()
+        """Does the work in another thread, which a Ctrl-C leaves alone, while this one looks after the processes."""
+        done: Future[int] = Future()
+        threading.Thread(target=fulfil, args=(done, work), name="run", daemon=True).start()
+        supervisor.wait_for(done.done, float("inf"), "the run")
+        return done.result()
 
     def drive(self) -> int:
         """1 when something was violated."""
@@ -89,6 +90,14 @@ class Run:
 
     def _say(self, text: str) -> None:
         print(f"{time.monotonic() - self._began:6.0f} s  {text}", flush=True)
+
+
+def fulfil(done: Future[int], work: Callable[[], int]) -> None:
+    """Does the work; its result or its error becomes the future's."""
+    try:
+        done.set_result(work())
+    except BaseException as error:  # noqa: BLE001 - raised where the future is asked
+        done.set_exception(error)
 
 
 def targets() -> dict[str, float]:
