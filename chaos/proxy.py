@@ -111,9 +111,19 @@ class Proxy:
         """Breaks every connection; new ones are taken, unless the weather says otherwise."""
         self._proxies.call(self._abort_links)
 
-    def sees(self, words: bytes) -> threading.Event:
-        """Set as soon as the process has sent these words to the server in one piece."""
-        return self._awaited.setdefault(words, threading.Event())
+    @contextlib.contextmanager
+    def silent_after(self, words: bytes) -> Iterator[threading.Event]:
+        """From the moment the process sends these words in one piece, it hears nothing more from the server.
+
+        The words themselves arrive there. The event is set then; all goes through again when the block ends.
+        """
+        spoken = threading.Event()
+        self._awaited[words] = spoken
+        try:
+            yield spoken
+        finally:
+            del self._awaited[words]
+            self._proxies.call(lambda: self._set(Weather()))
 
     async def listen(self) -> None:
         """In the proxies' thread."""
@@ -186,6 +196,7 @@ class Proxy:
         return self._weather.passes_to_server if to_server else self._weather.passes_to_process
 
     def _look_for_words(self, data: bytes) -> None:
-        for words, event in list(self._awaited.items()):
-            if words in data:
-                event.set()
+        for words, spoken in list(self._awaited.items()):
+            if words in data and not spoken.is_set():
+                self._weather = Weather(passes_to_process=False)
+                spoken.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from amqp import Message
 
 from chaos.faults.broker import QUEUES, event_queues
 from chaos.faults.kind import BROKER, Fault, Kind, Notes, only
-from chaos.system import ChaosSystem
+from chaos.proxy import Weather
+from chaos.system import COPIES, ChaosSystem
 from chassis.connections import opened
 from chassis.topology import events_exchange
 from local_runner.places import SERVICES
@@ -36,7 +38,8 @@ def deliver_twice(system: ChaosSystem, fault: Fault) -> Notes:
         for service in SERVICES:
             channel.queue_bind(queue, events_exchange(service).name, "#")
         time.sleep(fault.seconds)
-        events = list(waiting_in(channel, queue))
+        waiting = waiting_in(channel, queue)
+        events = [event for event in waiting if COPY_HEADER not in (event.headers or {})]
         random.Random(fault.seed).shuffle(events)  # nosec B311 # chance, no secret
         for event in events:
             publish(channel, event, event.delivery_info["exchange"])
@@ -44,22 +47,27 @@ def deliver_twice(system: ChaosSystem, fault: Fault) -> Notes:
 
 
 def reverse(system: ChaosSystem, fault: Fault) -> Notes:
-    """The messages that wait for a consumer that stands still are put into the opposite order."""
-    consumers = system.copies_of(fault.target.partition(".")[0])
-    with system.frozen(*consumers), channel_to(system) as channel:
+    """A service is cut off from the broker, and what has come for it meanwhile is put into the opposite order."""
+    count = 0
+    with contextlib.ExitStack() as whole_again, channel_to(system) as channel:
+        for process in system.copies_of(fault.target):
+            proxy = system.proxies[process, "broker"]
+            whole_again.enter_context(proxy.having(Weather(takes_connections=False)))
+            proxy.cut()
         time.sleep(fault.seconds)
-        messages = list(waiting_in(channel, fault.target))
-        for message in reversed(messages):
-            publish(channel, message, "", fault.target)
-            channel.basic_ack(message.delivery_info["delivery_tag"])
-    return {"events": len(messages)}
+        for queue in (name for name in event_queues() if name.startswith(f"{fault.target}.")):
+            messages = list(waiting_in(channel, queue))
+            for message in reversed(messages):
+                publish(channel, message, "", queue)
+                channel.basic_ack(message.delivery_info["delivery_tag"])
+            count += len(messages)
+    return {"events": count}
 
 
 def waiting_in(channel: Any, queue: str) -> Iterator[Any]:
-    """Messages taken out and not yet acknowledged; no copies of ours."""
+    """Messages taken out and not yet acknowledged."""
     while (message := channel.basic_get(queue)) is not None:
-        if COPY_HEADER not in (message.headers or {}):
-            yield message
+        yield message
 
 
 def publish(channel: Any, message: Any, exchange: str, queue: str | None = None) -> None:
@@ -71,10 +79,9 @@ def publish(channel: Any, message: Any, exchange: str, queue: str | None = None)
     channel.basic_publish_confirm(copy, exchange, key)
 
 
-def queue_and_its_consumers(target: str) -> frozenset[str]:
-    """A service's every copy stands still meanwhile."""
-    service = target.partition(".")[0]
-    return frozenset({QUEUES, *(f"{service}.{number}" for number in (1, 2))})
+def queues_and_their_consumers(service: str) -> frozenset[str]:
+    """Nothing else may hit the service's copies meanwhile."""
+    return frozenset({QUEUES, *(f"{service}.{number + 1}" for number in range(COPIES[service]))})
 
 
 KINDS = (
@@ -88,11 +95,12 @@ KINDS = (
     ),
     Kind(
         "reverse",
-        "messages that wait in the opposite order",
+        "what waits for a service in the opposite order",
         reverse,
-        event_queues(),
-        queue_and_its_consumers,
+        ("assignment", "booking", "messaging", "identity"),
+        queues_and_their_consumers,
         (BROKER,),
+        seconds=(3.0, 5.0),
         weight=3,
     ),
 )

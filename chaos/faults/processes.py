@@ -6,7 +6,6 @@ import time
 from threading import Event
 
 from chaos.faults.kind import BROKER, DATABASE, PROCESSES, Fault, Kind, Notes
-from chaos.proxy import Weather
 from chaos.system import ChaosSystem
 
 GATEWAY = "gateway"
@@ -33,9 +32,7 @@ def kill_between_publishing_and_confirm(system: ChaosSystem, fault: Fault) -> No
     """The broker has the events and its confirms are held back; the relay dies before it could mark them sent."""
     service = fault.target.partition(".")[0]
     proxy = system.proxies[fault.target, "broker"]
-    published = proxy.sees(f"{service}.events".encode())
-    published.clear()
-    with proxy.having(Weather(passes_to_process=False)):
+    with proxy.silent_after(f"{service}.events".encode()) as published:
         in_the_middle = published.wait(WAITING_SECONDS)
         unsent = system.sql(service, UNSENT)[0][0]
         system.kill(fault.target)

@@ -163,12 +163,17 @@ def test_a_narrow_line_takes_its_time(proxy: Proxy, client: socket.socket) -> No
         assert time.monotonic() - began >= 0.2
 
 
-def test_words_on_their_way_to_the_server_are_noticed(proxy: Proxy, client: socket.socket) -> None:
-    seen = proxy.sees(b"booking.events")
-    asked(client, b"something else")
-    assert not seen.is_set()
-    asked(client, b"... booking.events ...")
-    assert seen.wait(LIMIT)
+def test_a_process_hears_nothing_more_once_it_has_said_certain_words(
+    proxy: Proxy, client: socket.socket, echo: Echo
+) -> None:
+    with proxy.silent_after(b"booking.events") as spoken:
+        assert asked(client, b"something else") == b"something else"
+        assert not spoken.is_set()
+        client.sendall(b"to booking.events")
+        assert spoken.wait(LIMIT)
+        wait_until(lambda: echo.received.endswith(b"to booking.events"), LIMIT)
+        assert is_silent(client)
+    assert received(client, 17) == b"to booking.events"
 
 
 def test_a_server_that_is_away_looks_like_one_that_closes(proxy: Proxy, echo: Echo) -> None:
