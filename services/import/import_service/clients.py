@@ -7,8 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from chassis.errors import Conflict, Unavailable
+from chassis.errors import Conflict, Forbidden, Unavailable
 from chassis.rpc.client import RpcClient
+
+# It is busy with our own earlier try; or it does not believe what we ourselves signed just now, because a clock or a
+# key is wrong: no fault of the person who uploaded the file.
+PASSING: Final = frozenset({"idempotency.in_progress", "access.bad_actor"})
 
 MOST_LOGINS: Final = 1000
 MOST_PAIRS: Final = 1000
@@ -125,11 +129,11 @@ class Assignment:
 
 
 def patiently(neighbours: RpcClient, service: str, method: str, **arguments: Any) -> Any:
-    """Calls a neighbour. Its being busy with our own earlier try is a reason to try again, not to fail."""
+    """Calls a neighbour. What passes by itself, or is an operator's to mend, is a reason to try again, not to fail."""
     try:
         return neighbours.call(service, method, **arguments)
-    except Conflict as error:
-        if error.code != "idempotency.in_progress":
+    except (Conflict, Forbidden) as error:
+        if error.code not in PASSING:
             raise
         raise Unavailable(error.code, error.detail) from error
 

@@ -152,6 +152,19 @@ def test_a_neighbours_refusal_ends_the_import_and_says_so(organization: Any, ups
     assert [event.data["status"] for event in events] == ["failed"]
 
 
+def test_a_neighbour_that_does_not_believe_us_for_a_while_is_waited_for(
+    organization: Any, upserts: Gate
+) -> None:
+    """By a clock that is wrong, its own or ours, what we signed is not good yet, or not any more."""
+    upserts.error = Forbidden("access.bad_actor", "It is not proven for whom this call acts.")
+    import_id = organization.upload(file_of(20), apply=True)
+    assert upserts.reached.wait(20)
+
+    upserts.open()
+
+    assert_done_once(organization, organization.wait(import_id, "finished"), 20)
+
+
 def test_cancelled_half_way_it_stops_and_says_what_was_done(
     organization: Any, upserts: Gate
 ) -> None:
