@@ -52,8 +52,8 @@ def test_a_line_cut_off_in_the_middle_is_left_out(path: Path) -> None:
 
 def test_no_secret_reaches_the_file_however_deep_it_lies(path: Path) -> None:
     with History(path) as history:
-        number = history.invoke("o", "sign_up", request={"owner": [{"password": "sesame"}]})
-        history.end(number, "ok", status=201, answer={"access_token": "opensesame", "id": "x"})
+        number = history.invoke("o", "sign_up", request={"owner": [{"password": "sesame"}]})  # nosec B105 # made up for a test
+        history.end(number, "ok", status=201, answer={"access_token": "opensesame", "id": "x"})  # nosec B105 # made up for a test
 
     assert "sesame" not in path.read_text()
     (entry,) = read(path)

@@ -137,8 +137,8 @@ def test_of_a_long_answer_the_history_keeps_the_ids(gateway: Gateway, history: H
 
 
 def test_tokens_and_passwords_stay_out_of_the_history(gateway: Gateway, history: History) -> None:
-    gateway.answers = [(200, {"access_token": "opensesame", "refresh_token": "opensesame"})]
-    login = change("log_in", "POST", "/auth/login", {"login": "o", "password": "opensesame"})
+    gateway.answers = [(200, {"access_token": "opensesame", "refresh_token": "opensesame"})]  # nosec B105 # made up for a test
+    login = change("log_in", "POST", "/auth/login", {"login": "o", "password": "opensesame"})  # nosec B105 # made up for a test
 
     repeat(gateway, history, login)
 
@@ -146,7 +146,7 @@ def test_tokens_and_passwords_stay_out_of_the_history(gateway: Gateway, history:
 
 
 def test_what_was_left_unknown_is_settled_later(gateway: Gateway, history: History) -> None:
-    person = Person("p", "p@example.org", "owner", access_token="t")
+    person = Person("p", "p@example.org", "owner", access_token="t")  # nosec B106 # made up for a test
     call = change("book_session", "POST", "/sessions", {})
     left = Unsettled(call, Organization("o", "mark00000000", person), person, "c", attempt=3)
     crowd, ledger = Crowd(gateway.url, history, seed=1), Ledger()
@@ -167,12 +167,12 @@ def test_what_was_left_unknown_is_settled_later(gateway: Gateway, history: Histo
 def test_somebody_whose_token_expired_signs_in_to_settle(
     gateway: Gateway, history: History
 ) -> None:
-    person = Person("p", "p@example.org", "owner", access_token="old")
+    person = Person("p", "p@example.org", "owner", access_token="old")  # nosec B106 # made up for a test
     call = change("book_session", "POST", "/sessions", {})
     crowd = Crowd(gateway.url, history, seed=1)
     organization = Organization("o", "mark00000000", person)
     crowd.ledger.add(Unsettled(call, organization, person, "c", attempt=1))
-    tokens = {"access_token": "new", "refresh_token": "r"}
+    tokens = {"access_token": "new", "refresh_token": "r"}  # nosec B105 # made up for a test
     gateway.answers = [(401, {}), (200, tokens), (201, {"id": "s"})]
 
     assert crowd.settle() == 0
