@@ -35,7 +35,7 @@ class BusConsumer(SteadyConsumer):
         """Called by kombu after each (re)connection."""
         for provider in self._providers:
             self._consumers[provider] = QueueReader(
-                channel.connection.client,
+                channel.connection,
                 provider.queue,
                 provider.prefetch,
                 partial(self._hand_over, provider),
@@ -61,6 +61,16 @@ class BusConsumer(SteadyConsumer):
         """Queues that it ought to consume and that are not there."""
         readers = list(self._consumers.items())
         return sorted(provider.queue.name for provider, reader in readers if reader.is_missing)
+
+    def ack_message(self, message: Any) -> None:
+        """As Nameko's, which lets an error of the operating system end the whole process."""
+        with suppress(*RECOVERABLE):
+            super().ack_message(message)
+
+    def requeue_message(self, message: Any) -> None:
+        """The same. What could not be given back goes back with the connection."""
+        with suppress(*RECOVERABLE):
+            super().requeue_message(message)
 
     def _hand_over(self, provider: Any, message: Any) -> None:
         try:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import structlog
 from amqp.exceptions import NotFound
-from kombu import Connection, Queue
+from kombu import Queue
 
 from chassis import metrics
 
@@ -26,11 +26,12 @@ class QueueReader:
     """Hands a queue's messages to `on_message`, at most `prefetch` at once. A context manager, as kombu wants it.
 
     It has a channel of its own, as a prefetch count holds for a channel. For the thread that reads the connection.
+    That is py-amqp's: kombu's would become another one when it is lost, without those who were there before.
     """
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Any,
         queue: Queue,
         prefetch: int,
         on_message: Callable[[Any], None],
