@@ -135,7 +135,7 @@ class Callers:
     def _assert_assignments(self, assigned: list[str]) -> None:
         """Of all four ways. The last events may still be on their way."""
         expected = 1 + 3 * self.steps + ROWS * self.steps
-        wait_until(lambda: len(active_pairs(self.organization)) == expected, 30, every=0.2)
+        wait_until(lambda: len(active_pairs(self.organization)) == expected, 60, every=0.2)
         entries = self.organization.admin.items("/assignments", limit=200)
         made = {entry["id"] for entry in entries}
         assert set(assigned) <= made
