@@ -21,7 +21,7 @@ from amqp.exceptions import AMQPError, NotFound
 from environs import Env
 
 from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
-from chassis.connections import RECOVERABLE, opened
+from chassis.connections import RECOVERABLE, abandoned, opened
 from chassis.topology import (
     ATTEMPTS_HEADER,
     ERROR_HEADER,
@@ -34,6 +34,7 @@ from chassis.topology import (
 
 USAGE = """usage: python -m chassis dead-letters list|summary SERVICE
        python -m chassis dead-letters show|retry|discard SERVICE ID|QUEUE|all"""
+BROKERS_HEADERS = ("x-death", "x-delivery-count")
 OWN_HEADERS = (
     ATTEMPTS_HEADER,
     FAILURES_HEADER,
@@ -44,6 +45,7 @@ OWN_HEADERS = (
     "x-death",
 )
 BATCH = 100
+INTERRUPTED = 130
 LONGEST_REASON = 100
 
 
@@ -242,6 +244,9 @@ def main(arguments: Sequence[str]) -> int:
         with dead_letters(Env().str("AMQP_URL"), service) as letters:
             status: int = getattr(letters, command)(*ids)
             return status
+    except KeyboardInterrupt:
+        print("stopped; nothing is lost, what was not settled is still there", file=sys.stderr)
+        return INTERRUPTED
     except SeenEnough:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -257,9 +262,13 @@ def main(arguments: Sequence[str]) -> int:
 def dead_letters(amqp_url: str, service: str) -> Iterator[DeadLetters]:
     """A service's dead letters for as long as the block runs."""
     publisher = ConfirmedPublisher(amqp_url)
+    connection = opened(amqp_url)
     try:
-        with opened(amqp_url) as connection, connection.channel() as channel:
-            channel.auto_decode = False  # bodies as they are, whatever they claim to be
-            yield DeadLetters(channel, service, publisher)
+        channel = connection.channel()
+        channel.auto_decode = False  # bodies as they are, whatever they claim to be
+        yield DeadLetters(channel, service, publisher)
+        connection.close()
     finally:
+        # Who was interrupted in the middle of an answer can't take part in a goodbye.
+        abandoned(connection)
         publisher.close()
