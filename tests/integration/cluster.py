@@ -117,8 +117,11 @@ class Cluster:
         return next(broker for broker in self.broker.nodes if broker.node == name)
 
     def members(self, queue: str, node: int = 0) -> dict[str, Any]:
-        """Where a queue is: its `leader`, and the nodes of it that are `online`."""
-        rows = self.control("list_queues", "name", "leader", "online", node=node)
+        """Where a queue is: its `leader`, and the nodes of it that are `online`; none while the node can't say."""
+        try:
+            rows = self.control("list_queues", "name", "leader", "online", node=node)
+        except subprocess.CalledProcessError:
+            return {"leader": "", "online": []}
         return next(dict(row) for row in rows if row["name"] == queue)
 
 

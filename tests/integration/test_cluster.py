@@ -85,7 +85,7 @@ def test_nothing_is_lost_or_done_twice_when_the_node_that_leads_a_queue_is_kille
     number = next(n for n, node in enumerate(servers.broker.nodes) if node.node == leader)
     killed, other = servers.broker.nodes[number], (number + 1) % len(servers.broker.nodes)
     go_through(system, "leader of a queue killed", lambda: servers.kill(killed.name))
-    assert servers.members(EVENTS, other)["leader"] != leader
+    wait_until(lambda: servers.members(EVENTS, other)["leader"] not in ("", leader), 60, every=0.5)
 
     servers.start(killed.broker_spec())
     wait_until(lambda: leader in servers.members(EVENTS, other)["online"], 90, every=0.5)
