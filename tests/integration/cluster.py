@@ -112,10 +112,9 @@ class Cluster:
 
     def node_of(self, process: str, node: int = 0) -> LocalRabbit:
         """The broker that a process's user is connected to."""
-        rows = self.control("list_connections", "user", "pid", node=node)
-        # Such as <tandem-1a2b-3@localhost.1795468406.2358.0>.
-        pid = next(str(row["pid"]) for row in rows if row["user"].endswith(process))
-        return next(broker for broker in self.broker.nodes if broker.node in pid)
+        rows = self.control("list_connections", "user", "port", node=node)
+        port = next(row["port"] for row in rows if row["user"].endswith(process))
+        return next(broker for broker in self.broker.nodes if broker.port == port)
 
     def members(self, queue: str, node: int = 0) -> dict[str, Any]:
         """Where a queue is: its `leader`, and the nodes of it that are `online`; none while the node can't say."""
