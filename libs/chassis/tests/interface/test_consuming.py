@@ -60,6 +60,19 @@ def test_a_handler_that_fails_is_tried_again_and_holds_nobody_up(toy, organizati
     wait_until(lambda: numbers(toy, organization_id) == [2, 1], 10)
 
 
+def test_after_a_long_outage_an_event_that_fails_is_tried_again_all_the_same(toy, organization_id):
+    event = other_event(organization_id, number=1, breaks=1)
+    noted = {"x-tandem-attempts": 20, "x-tandem-failures": 0}
+    body = event.encode()
+    put(
+        "toy.on_other_thing_done",
+        body,
+        content_type="application/cloudevents+json",
+        application_headers=noted,
+    )
+    wait_until(lambda: numbers(toy, organization_id) == [1], 10)
+
+
 @pytest.mark.parametrize("body", [b"", b"no JSON", b"{}", b"\xff\xfe", b"[1]"])
 def test_what_cannot_be_read_is_set_aside_at_once(toy, organization_id, body):
     put("toy.on_other_thing_done", body, content_type="application/x-strange")

@@ -113,6 +113,35 @@ def test_an_event_that_nobody_gets_stays_and_holds_up_only_its_subject(
     still.sql("DELETE FROM outbox WHERE subject = %s", (poisoned,))
 
 
+class Refusing(ConfirmedPublisher):
+    """A broker that refuses the first message it is given, and takes all others."""
+
+    refused = None
+
+    def publish_all(self, batch):
+        super().publish_all([o for o in batch if self.refused or o is not batch[0]])
+        if not self.refused:
+            self.refused = batch[0].message_id
+            batch[0].outcome = Outcome.REFUSED
+
+
+def test_a_refused_event_is_not_overtaken_by_the_next_of_its_subject(
+    database, still, organization_id
+):
+    subject, seen = str(uuid.uuid4()), []
+    store(database, organization_id, [("thing_made", subject, number) for number in (1, 2, 3)])
+    statement = "SELECT event_id::text FROM outbox WHERE subject = %s ORDER BY id"
+    in_order = [event_id for (event_id,) in still.sql(statement, (subject,))]
+    refusing, recording = Refusing(amqp_url()), Recording(seen)
+    Relay(database, CONTRACT, refusing).send_batch()
+    refusing.close()
+    assert unsent(still, organization_id) == ["thing_made"] * 3
+    relay = Relay(database, CONTRACT, recording)
+    wait_until(lambda: relay.send_batch() is not None and not unsent(still, organization_id), 20)
+    recording.close()
+    assert [event_id for event_id in seen if event_id in in_order] == in_order
+
+
 class KilledAfterPublishing(ConfirmedPublisher):
     """What a relay that dies between publishing and marking looks like to the others."""
 

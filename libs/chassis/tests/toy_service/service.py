@@ -73,6 +73,9 @@ class Service(ServiceBase):
         if failed < event.data.get("fails", 0):
             FAILURES[event.id] = failed + 1
             raise Unavailable("other.down", "Not now.")
+        if failed < event.data.get("breaks", 0):
+            FAILURES[event.id] = failed + 1
+            raise ZeroDivisionError("a bug that comes once")
         self._note(event)
 
     @on_events("other", "thing_counted", prefetch=40)
