@@ -93,7 +93,7 @@ def make_read_only(found):
 def write(found, table):
     def work():
         with found.unit_of_work(SYSTEM) as uow:
-            uow.execute(sa.text(f"INSERT INTO {table} VALUES (1)"))  # noqa: S608 - a name of our own
+            uow.execute(sa.text(f"INSERT INTO {table} VALUES (1)"))  # noqa: S608 - a name of our own # nosec B608 # nosec B608
             uow.commit()
 
     run_again_on_contention(work)
