@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-import subprocess
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
 
 import pytest
@@ -18,7 +18,7 @@ STOP_SECONDS = 60
 @pytest.mark.timeout(LIMIT_SECONDS + 2 * STOP_SECONDS)
 def test_nothing_is_lost_or_done_twice_when_everything_happens_that_can_happen() -> None:
     command = [sys.executable, "-m", "chaos", "--each-once", "--seed", "1"]
-    chaos = subprocess.Popen(
+    chaos = subprocess.Popen(  # nosec B603 # our own words, without a shell
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:

@@ -128,13 +128,19 @@ class Assignments(Service):
             transaction.require_open()
             if self.is_overtaken(new.assigned_at, pair):
                 return None
-        new = self.after_all_ends(new)
+        else:
+            yield "looks for later ends"
+            transaction.require_open()
+            new = self.after_all_ends(new)
         transaction.write(lambda: self.activate(new, decided))
         return new
 
     def after_all_ends(self, new: Assigned) -> Assigned:
-        """As it is stored in the end."""
-        return new
+        """Whoever waited for an end begins after it."""
+        ends = [one.ended_at for one in self.ended.get(new.pair, ()) if one.ended_at is not None]
+        if not ends:
+            return new
+        return replace(new, assigned_at=domain.moment_of_beginning(new.assigned_at, max(ends)))
 
     def activate(self, new: Assigned, decided: Decided) -> None:
         """At the commit."""
