@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
@@ -167,6 +167,14 @@ def is_overtaken(decided_at: datetime, ends: Iterable[datetime]) -> bool:
     The decision may arrive long after it was made. `storage.insert_unless_ended_since` holds this in SQL.
     """
     return any(ended_at > decided_at for ended_at in ends)
+
+
+def moment_of_beginning(decided_at: datetime, last_end: datetime) -> datetime:
+    """When an assignment by hand begins: after its pair's ends, also one by another clock or while it waited.
+
+    Others judge these facts by their times, in whatever order they come.
+    """
+    return max(decided_at, last_end + timedelta(microseconds=1))
 
 
 def moment_of_end(assigned_at: datetime, now: datetime) -> datetime:

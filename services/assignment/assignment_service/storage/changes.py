@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from assignment_service.domain import Origin, Pair, Participant
+from assignment_service.domain import Origin, Pair, Participant, moment_of_beginning
 from assignment_service.storage.states import ORGANIZATION, arrays_of
 from assignment_service.storage.tables import assignments
 from chassis.database import UnitOfWork
@@ -103,6 +103,23 @@ ENDED_MEANWHILE: Final = Prepared(
     ),
 )
 
+# For its view as well, and in one lookup per pair: who waited for an end began before it.
+LATER_ENDS: Final = f"""
+    SELECT wanted.instructor_id, wanted.student_id, later.last_end
+      FROM {WANTED} CROSS JOIN LATERAL (
+           SELECT max(ended.ended_at) AS last_end FROM assignments ended
+            WHERE ended.organization_id = {ORGANIZATION}
+              AND ended.instructor_id = wanted.instructor_id AND ended.student_id = wanted.student_id
+              AND ended.ended_at >= %(assigned_at)s OFFSET 0) later
+     WHERE later.last_end IS NOT NULL
+"""  # noqa: S608 - our own words, values are parameters # nosec B608
+
+BEGIN_LATER: Final = f"""
+    UPDATE assignments SET assigned_at = %(assigned_at)s
+     WHERE assignments.organization_id = {ORGANIZATION} AND assignments.id = %(id)s::uuid
+    RETURNING {COLUMNS}
+"""  # noqa: S608 - see above # nosec B608
+
 WITHDRAW: Final = """
     DELETE FROM assignments WHERE organization_id = %(organization_id)s AND id = ANY(%(ids)s::uuid[])
 """
@@ -136,7 +153,15 @@ UPSERT_PARTICIPANTS: Final = """
 
 def insert(uow: UnitOfWork, pairs: Mapping[Pair, uuid.UUID], origin: Origin) -> Sequence[Any]:
     """Assigns those of `pairs` (with the ids to give) that have no active assignment; returns the new rows."""
-    return rows_of(uow, INSERT, insertion(uow, pairs, origin))
+    rows = {row.id: row for row in rows_of(uow, INSERT, insertion(uow, pairs, origin))}
+    made = {Pair(row.instructor_id, row.student_id): row.id for row in rows.values()}
+    if made:
+        parameters = {"assigned_at": origin.at, **arrays_of(sorted(made))}
+        for late in rows_of(uow, LATER_ENDS, parameters):
+            found = made[Pair(late.instructor_id, late.student_id)]
+            begin = {"id": str(found), "assigned_at": moment_of_beginning(origin.at, late.last_end)}
+            [rows[found]] = rows_of(uow, BEGIN_LATER, begin)
+    return list(rows.values())
 
 
 def insert_unless_ended_since(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -29,6 +30,27 @@ def test_an_assigned_pair_is_allowed_at_once(organization: Any) -> None:
     [event] = organization.events("assignment_created")
     assert event.data == {"assignments": [assignment]}
     assert event.subject == f"{pair['instructor_id']}:{pair['student_id']}"
+
+
+@pytest.mark.parametrize("method", ["assign", "assign_many"])
+def test_an_assignment_begins_after_its_pairs_last_end_whatever_the_clocks_say(
+    organization: Any, method: str
+) -> None:
+    pair, other = organization.pair(), organization.pair()
+    organization.call("assign", **pair)
+    organization.call("end_assignment", **pair)
+    ahead = "UPDATE assignments SET ended_at = ended_at + interval '1 minute' WHERE student_id = %s RETURNING ended_at"
+    [(ended_at,)] = organization.service.sql(ahead, (pair["student_id"],))
+    arguments = pair if method == "assign" else {"pairs": [other, pair]}
+    organization.call(method, **arguments)
+    found = [
+        assignment
+        for event in organization.events("assignment_created")
+        for assignment in event.data["assignments"]
+        if assignment["student_id"] == pair["student_id"]
+    ]
+    assert datetime.fromisoformat(found[-1]["assigned_at"]) == ended_at + timedelta(microseconds=1)
+    assert organization.call("end_assignment", **pair)["ended"]["status"] == "ended"
 
 
 def test_assigning_again_answers_the_assignment_that_is_there(organization: Any) -> None:
