@@ -15,7 +15,7 @@ from simulation.store import Row, Store, Transaction
 
 # Small, so that schedules meet the limits of a batch.
 BATCH: Final = 4
-IDLE_SECONDS: Final = 5.0
+IDLE_SECONDS: Final = {decisions.POLL_SECONDS: 5.0, decisions.RETRY_SECONDS: 0.3}
 
 
 class Seen(NamedTuple):
@@ -60,7 +60,7 @@ class Relay:
         """Until something is committed, at most so long. Looking in vain is no interleaving: it is done less often."""
         self._naps += 1
         nap = self._naps
-        longest = IDLE_SECONDS if seconds == decisions.POLL_SECONDS else seconds
+        longest = IDLE_SECONDS.get(seconds, seconds)
         self.store.scheduler.later(longest, lambda: self.wake() if nap == self._naps else None)
         yield self.woken
 
