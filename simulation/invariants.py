@@ -156,9 +156,9 @@ def standings_are_right(world: World) -> Iterator[str]:
 
 
 def opened_in_a_change(world: World, pair: Pair) -> bool:
-    """Whether the pair's assignments changed while its conversation was being opened: see docs/chaos.md."""
+    """Whether an assignment was being changed while the pair's conversation was being opened: see docs/chaos.md."""
     return any(
-        opening.asked <= change.committed <= opening.committed
+        opening.asked <= change.committed and change.decided[0] <= opening.committed
         for opening in world.messaging.openings
         for change in world.assignments.changes
         if opening.pair == pair == change.pair
