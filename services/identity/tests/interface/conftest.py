@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chassis.context import Actor
-from chassis.testing import ServiceProcess
+from chassis.testing import ServiceProcess, listener
 
 from .mailbox import Mailbox
 
@@ -27,7 +27,10 @@ def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Mailbox:
 @pytest.fixture(scope="session")
 def service(mailbox: Mailbox) -> Iterator[ServiceProcess]:
     settings = {**SETTINGS, "MAIL_FOLDER": str(mailbox.folder)}
-    with ServiceProcess("identity_service", settings=settings) as process:
+    with (
+        ServiceProcess("identity_service", settings=settings) as process,
+        listener(process.contract),
+    ):
         yield process
 
 
