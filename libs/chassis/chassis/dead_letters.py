@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -47,6 +48,7 @@ OWN_HEADERS = (
 BATCH = 100
 INTERRUPTED = 130
 LONGEST_REASON = 100
+PUT_BACK_SECONDS = 2.0
 
 
 class SeenEnough(Exception):
@@ -128,6 +130,7 @@ class DeadLetters:
         self._channel = channel
         self._queue = dead_letter_queue(service).name
         self._publisher = publisher
+        self._held = 0
 
     def each(self) -> Iterator[DeadLetter]:
         """Those that were there when it began, oldest first."""
@@ -136,6 +139,7 @@ class DeadLetters:
             message = self._channel.basic_get(self._queue)
             if message is None:
                 return
+            self._held += 1
             yield DeadLetter(message)
 
     def meant_by(self, wanted: str) -> Iterator[DeadLetter]:
@@ -209,6 +213,18 @@ class DeadLetters:
 
     def _acknowledge(self, letter: DeadLetter) -> None:
         self._channel.basic_ack(letter.message.delivery_info["delivery_tag"])
+        self._held -= 1
+
+    def put_back(self, connection: Any) -> None:
+        """Closes its channel; returns when whoever looks next finds what was not settled: the broker takes a moment."""
+        self._channel.close()
+        deadline = time.monotonic() + PUT_BACK_SECONDS
+        with connection.channel() as channel:
+            while (
+                channel.queue_declare(self._queue, passive=True).message_count < self._held
+                and time.monotonic() < deadline
+            ):
+                time.sleep(0.01)
 
 
 def say(text: str) -> None:
@@ -266,7 +282,9 @@ def dead_letters(amqp_url: str, service: str) -> Iterator[DeadLetters]:
     try:
         channel = connection.channel()
         channel.auto_decode = False  # bodies as they are, whatever they claim to be
-        yield DeadLetters(channel, service, publisher)
+        letters = DeadLetters(channel, service, publisher)
+        yield letters
+        letters.put_back(connection)
         connection.close()
     finally:
         # Who was interrupted in the middle of an answer can't take part in a goodbye.
