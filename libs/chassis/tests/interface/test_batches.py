@@ -88,5 +88,5 @@ def test_a_kill_in_the_middle_loses_nothing_and_applies_nothing_twice(toy, organ
     wait_until(lambda: numbers(toy, organization_id), 10)
     toy.kill()
     toy.start()
-    wait_until(lambda: len(numbers(toy, organization_id)) >= 300, 20)
+    wait_until(lambda: len(numbers(toy, organization_id)) >= 300, 90)
     assert sorted(numbers(toy, organization_id)) == list(range(300))

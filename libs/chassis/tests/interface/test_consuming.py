@@ -96,7 +96,7 @@ def test_a_kill_loses_nothing_and_applies_nothing_twice(toy, organization_id):
     for event in events[60:]:
         toy.publish_to_it(event)
     toy.start()
-    wait_until(lambda: len(numbers(toy, organization_id)) >= 100, 20)
+    wait_until(lambda: len(numbers(toy, organization_id)) >= 100, 90)
     assert sorted(numbers(toy, organization_id)) == list(range(100))
 
 
