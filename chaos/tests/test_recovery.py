@@ -42,7 +42,6 @@ def tormented(
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "RECOVERY_SECONDS", 0.3)
     monkeypatch.setattr(recovery, "POLL_SECONDS", 0.01)
 
 
@@ -52,12 +51,15 @@ def test_a_fault_is_recorded_with_the_time_to_recovery(tmp_path: Path) -> None:
     assert entry.is_fault
     assert (entry.operation, entry.request["target"]) == ("harmless", "booking.1")
     assert entry.answer is not None
-    assert 0.02 <= entry.answer["recovered_after"] < 0.3
+    assert 0.02 <= entry.answer["recovered_after"] < recovery.RECOVERY_SECONDS
     assert not tormentor.done[0].is_violation
     assert "harmless booking.1" in told[0]
 
 
-def test_one_answer_among_failures_is_no_recovery(tmp_path: Path) -> None:
+def test_one_answer_among_failures_is_no_recovery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "RECOVERY_SECONDS", 0.3)
     answers = Answers(*[True, False] * 1000)
     tormentor, _, told = tormented(tmp_path, answers, [fault()], [fault()])
     assert [one.is_violation for one in tormentor.done] == [True]
@@ -77,11 +79,9 @@ def test_a_fault_that_can_not_be_healed_is_a_violation(tmp_path: Path) -> None:
 def test_faults_of_one_round_are_not_taken_for_faults_that_came_alone(tmp_path: Path) -> None:
     rounds = [[fault("a"), fault("b")], [fault("a")]]
     _, entries, _ = tormented(tmp_path, Answers(True), *rounds)
-    assert [(e.operation, e.answer and e.answer["alone"]) for e in entries] == [
-        ("a", False),
-        ("b", False),
-        ("a", True),
-    ]
+    alone = [(entry.operation, entry.answer and entry.answer["alone"]) for entry in entries]
+    assert sorted(alone[:2]) == [("a", False), ("b", False)], "begun at once, in either order"
+    assert alone[2:] == [("a", True)]
 
 
 def test_the_table_has_a_line_for_each_kind(tmp_path: Path) -> None:
