@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import sys
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from environs import Env
-
-from chassis.config import sqlalchemy_url
 from chassis.database import SYSTEM, Database
-from chassis.errors import ServiceError
+from chassis.operators import is_id, on_database
 
 USAGE = """usage: python -m chassis outbox retry    what was put off goes now
        python -m chassis outbox skip ID  this event is not sent, so that its subject goes on"""
@@ -33,29 +29,6 @@ def main(arguments: Sequence[str]) -> int:
         case _:
             print(USAGE, file=sys.stderr)
             return 2
-
-
-def on_database(command: Callable[[Database], int]) -> int:
-    """Runs a command on the database in DATABASE_URL."""
-    database = Database(
-        sqlalchemy_url(Env().str("DATABASE_URL")), service="operator", connections=1
-    )
-    try:
-        return command(database)
-    except ServiceError as error:
-        print(error.detail, file=sys.stderr)
-        return 1
-    finally:
-        database.close()
-
-
-def is_id(text: str) -> bool:
-    """Whether it is an event's id."""
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def retry(database: Database) -> int:

@@ -19,13 +19,13 @@ from typing import Any
 from amqp.exceptions import AMQPError
 from environs import Env
 
-from chassis.config import sqlalchemy_url
 from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
 from chassis.connections import RECOVERABLE
 from chassis.database import SYSTEM, Database, UnitOfWork
 from chassis.errors import ServiceError
 from chassis.events import CONTENT_TYPE, decode
 from chassis.memory import REPLAYED_HEADER, replayed_since
+from chassis.operators import operators_database
 from chassis.topology import events_exchange
 
 BATCH = 200
@@ -151,20 +151,18 @@ def main(arguments: Sequence[str]) -> int:
     """Sends, or counts. 1 when something was left out or could not be sent, and what to do then."""
     options = parse(arguments)
     env = Env()
-    database = Database(sqlalchemy_url(env.str("DATABASE_URL")), service="operator", connections=1)
     try:
-        event_log = EventLog(database, options, env.int("EVENT_LOG_DAYS", 30))
-        tally = event_log.count()
-        if options.dry_run:
-            print(f"chosen: {tally.chosen}")
-        else:
-            replay(event_log, tally, env.str("AMQP_URL"), options)
-        return status(tally, options)
+        with operators_database() as database:
+            event_log = EventLog(database, options, env.int("EVENT_LOG_DAYS", 30))
+            tally = event_log.count()
+            if options.dry_run:
+                print(f"chosen: {tally.chosen}")
+            else:
+                replay(event_log, tally, env.str("AMQP_URL"), options)
+            return status(tally, options)
     except (CannotReplay, ServiceError) as error:
         print(error, file=sys.stderr)
         return 1
-    finally:
-        database.close()
 
 
 def replay(event_log: EventLog, tally: Tally, amqp_url: str, options: argparse.Namespace) -> None:

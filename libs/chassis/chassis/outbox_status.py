@@ -6,11 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from environs import Env
-
-from chassis.config import sqlalchemy_url
 from chassis.database import SYSTEM, Database
-from chassis.errors import Unavailable
+from chassis.operators import on_database
 
 USAGE = """usage: python -m chassis outbox status|retry
        python -m chassis outbox skip ID
@@ -35,16 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     if list(arguments) != ["status"]:
         print(USAGE, file=sys.stderr)
         return 2
-    database = Database(
-        sqlalchemy_url(Env().str("DATABASE_URL")), service="operator", connections=1
-    )
-    try:
-        return report(database)
-    except Unavailable as error:
-        print(error.detail, file=sys.stderr)
-        return 1
-    finally:
-        database.close()
+    return on_database(report)
 
 
 def report(database: Database) -> int:

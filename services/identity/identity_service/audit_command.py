@@ -12,16 +12,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from environs import Env
-
-from chassis.config import sqlalchemy_url
-from chassis.database import Database
 from chassis.errors import Unavailable
+from chassis.operators import operators_database
 from identity_service.domain.audit import BrokenChain, Head, head_of
 from identity_service.use_cases import verifying
 
@@ -64,7 +60,7 @@ def verify(slug: str | None, anchor: Head | None) -> int:
     """Checks what is stored, and prints each log's head to keep where nobody of the database's can reach."""
     if anchor is not None and slug is None:
         return complain("an anchor is one organization's: name it with --organization")
-    with opened() as database:
+    with operators_database() as database:
         found = verifying.organizations(database, slug)
         if slug is not None and not found:
             return complain(f"there is no organization {slug!r}")
@@ -94,7 +90,7 @@ def report(name: str, check: Check) -> int:
 
 def export(slug: str, file: Path | None) -> int:
     """Writes a log out."""
-    with opened() as database:
+    with operators_database() as database:
         found = verifying.organizations(database, slug)
         if not found:
             return complain(f"there is no organization {slug!r}")
@@ -109,14 +105,6 @@ def write(lines: Iterator[bytes], target: BinaryIO) -> int:
     """All lines, each ended."""
     target.writelines(line + b"\n" for line in lines)
     return 0
-
-
-@contextmanager
-def opened() -> Iterator[Database]:
-    """Identity's database."""
-    url = sqlalchemy_url(Env().str("DATABASE_URL"))
-    with closing(Database(url, service="operator", connections=1)) as database:
-        yield database
 
 
 def complain(what: str) -> int:

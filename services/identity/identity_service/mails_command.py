@@ -13,14 +13,10 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Any
 
-from environs import Env
-
-from chassis.config import sqlalchemy_url
 from chassis.database import Database
-from chassis.errors import Unavailable
+from chassis.operators import is_id, on_database
 from identity_service.storage import mails
 
 SHOWN = 200
@@ -28,35 +24,17 @@ SHOWN = 200
 
 def main(arguments: Sequence[str]) -> int:
     """Runs one of the commands; 2 with the usage when there is none like it."""
-    try:
-        with closing(open_database()) as database:
-            match list(arguments):
-                case ["status"]:
-                    return status(database)
-                case [("failed" | "waiting") as which]:
-                    return show(database, which)
-                case ["retry", which] if which == "all" or is_id(which):
-                    return retry(database, None if which == "all" else uuid.UUID(which))
-    except Unavailable as error:
-        print(error.detail, file=sys.stderr)
-        return 1
+    match list(arguments):
+        case ["status"]:
+            return on_database(status)
+        case [("failed" | "waiting") as which]:
+            return on_database(lambda database: show(database, which))
+        case ["retry", "all"]:
+            return on_database(lambda database: retry(database, None))
+        case ["retry", text] if is_id(text):
+            return on_database(lambda database: retry(database, uuid.UUID(text)))
     print(__doc__, file=sys.stderr)
     return 2
-
-
-def open_database() -> Database:
-    """Identity's database."""
-    url = sqlalchemy_url(Env().str("DATABASE_URL"))
-    return Database(url, service="operator", connections=1)
-
-
-def is_id(text: str) -> bool:
-    """Whether it is a UUID."""
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def status(database: Database) -> int:
