@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from chaos.faults import Fault
-from chaos.faults.kind import BROKER, DATABASE
 from chaos.history import FAULTS, History
 from chaos.plan import Planned, Round
-from chaos.system import ChaosSystem
+from chaos.system import BROKER, DATABASE, ChaosSystem
 
 RECOVERY_SECONDS = 60.0
 POLL_SECONDS = 0.1

@@ -8,7 +8,7 @@ import signal
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ from local_runner.supervisor import Supervisor
 from local_runner.system import Databases, System
 
 COPIES = {**dict.fromkeys(SERVICES, 1), "booking": 2, "assignment": 2}
-BROKER, DATABASE = "broker", "database"
+# The servers, as the supervisor calls their processes.
+BROKER, DATABASE = "rabbitmq", "postgres"
 VARIABLES = {BROKER: "AMQP_URL", DATABASE: "DATABASE_URL"}
 
 # What limits on requests answer has tests of its own; here one address asks as all do.
@@ -53,7 +54,7 @@ class ChaosSystem:
         self.run_dir = run_dir
         self.disk = small_disk(run_dir.path / "disk", DISK_MEGABYTES) if own_mounts else None
         if self.disk is not None:
-            put_on_disk(run_dir.path / "postgres", self.disk.folder)
+            put_on_disk(run_dir.path / DATABASE, self.disk.folder)
         self.backing = Backing(LocalRabbit(run_dir, secrets), LocalPostgres(run_dir, secrets))
         self.databases = Databases(self.backing.database.url, secrets)
         self.broker = BrokerAccounts(
@@ -62,7 +63,7 @@ class ChaosSystem:
         self.gateway_port = free_port()
         self.tandem = System(run_dir, self.databases, self.broker, self.url)
         self.clocks = clocks(run_dir.path)
-        # By process and server: ("booking.1", "broker").
+        # By process and server: ("booking.1", "rabbitmq").
         self.proxies: dict[tuple[str, str], Proxy] = {}
         self._all_proxies = proxies
 
@@ -78,7 +79,7 @@ class ChaosSystem:
         start_system(supervisor, self.tandem, self.gateway_port, COPIES, self._adapted)
 
     def _adapted_server(self, spec: Spec) -> Spec:
-        if spec.name != "postgres":
+        if spec.name != DATABASE:
             return spec
         words = [
             word for name, value in POSTGRES_OPTIONS.items() for word in ("-c", f"{name}={value}")
@@ -134,6 +135,16 @@ class ChaosSystem:
         old = self.send(process, number)
         self.wait(lambda: self.pid(process) not in (0, old), f"{process} was not started again")
 
+    def end_server(self, server: str, number: signal.Signals) -> None:
+        """Ends RabbitMQ or PostgreSQL; returns when it takes work again."""
+        self.end(server, number)
+        self.wait_for(server)
+
+    def wait_for(self, server: str) -> None:
+        """Returns when RabbitMQ or PostgreSQL takes work."""
+        backing = self.backing.broker if server == BROKER else self.backing.database
+        self.wait(backing.is_ready, f"{server} did not come back")
+
     @contextlib.contextmanager
     def frozen(self, *processes: str) -> Iterator[None]:
         """Stops processes with their children in the middle of whatever they do; no connection is closed."""
@@ -164,35 +175,12 @@ class ChaosSystem:
 
     def control(self, *words: str) -> str:
         """What `rabbitmqctl` says."""
-        done = subprocess.run(  # nosec B603 # our own words, without a shell
-            [*self.backing.broker.control, *words],
-            capture_output=True,
-            text=True,
-            timeout=BACK_SECONDS,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"rabbitmqctl {' '.join(words)}: {done.stderr[-1000:]}")
-        return done.stdout
+        return said([*self.backing.broker.control, *words], os.environ)
 
     def chassis(self, *words: str, **environment: str) -> str:
         """What an operator's `python -m chassis ...` says, as the broker's administrator."""
-        given = {
-            **os.environ,
-            "AMQP_URL": self.backing.broker.url,
-            **environment,
-        }
-        done = subprocess.run(  # nosec B603 # our own words, without a shell
-            [sys.executable, "-m", "chassis", *words],
-            env=given,
-            capture_output=True,
-            text=True,
-            timeout=BACK_SECONDS,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"chassis {' '.join(words)}: {done.stderr[-1000:]}")
-        return done.stdout
+        given = {**os.environ, "AMQP_URL": self.backing.broker.url, **environment}
+        return said([sys.executable, "-m", "chassis", *words], given)
 
     def database_url(self, service: str) -> str:
         """A service's database, past the proxies, for the superuser."""
@@ -233,6 +221,21 @@ def running(folder: Path, *, own_mounts: bool) -> Iterator[tuple[ChaosSystem, Su
             yield system, supervisor
     finally:
         remove_leftovers()
+
+
+def said(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """What a command prints; RuntimeError, with its complaint, if it fails."""
+    done = subprocess.run(  # nosec B603 # our own words, without a shell
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=BACK_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr[-1000:]}")
+    return done.stdout
 
 
 def put_on_disk(link: Path, disk: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import time
 
-from chaos.faults.kind import BROKER, DATABASE, Fault, Kind, only
-from chaos.system import ChaosSystem
+from chaos.faults.kind import Fault, Kind, only
+from chaos.system import BROKER, DATABASE, ChaosSystem
 from chassis.prepare import contract_of
 from local_runner.places import SERVICES, package_of
 
@@ -17,25 +17,19 @@ HAS_SENT = "SELECT EXISTS (SELECT FROM outbox WHERE name = %s AND sent_at IS NOT
 REPLAYS_PER_SECOND = "1000"
 
 
-def end_broker(system: ChaosSystem, number: signal.Signals) -> None:
-    """Ends it; returns when it takes work again."""
-    system.end("rabbitmq", number)
-    system.wait(system.backing.broker.is_ready, "RabbitMQ did not come back")
-
-
 def kill(system: ChaosSystem, fault: Fault) -> None:
     """It dies at once."""
-    end_broker(system, signal.SIGKILL)
+    system.end_server(BROKER, signal.SIGKILL)
 
 
 def restart(system: ChaosSystem, fault: Fault) -> None:
     """An orderly stop and a start."""
-    end_broker(system, signal.SIGTERM)
+    system.end_server(BROKER, signal.SIGTERM)
 
 
 def freeze(system: ChaosSystem, fault: Fault) -> None:
     """SIGSTOP: connections stay open and nobody answers."""
-    with system.frozen("rabbitmq"):
+    with system.frozen(BROKER):
         time.sleep(fault.seconds)
 
 

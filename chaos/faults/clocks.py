@@ -8,8 +8,8 @@ import time
 import psycopg2
 
 from chaos.clock import CACHE_SECONDS, Clocks
-from chaos.faults.kind import DATABASE, PROCESSES, Fault, Kind, Notes, only
-from chaos.system import ChaosSystem
+from chaos.faults.kind import PROCESSES, Fault, Kind, Notes, only
+from chaos.system import DATABASE, ChaosSystem
 
 SMALL, LARGE = 2.0, 3600.0
 # A process looks at its clock's file when a whole second more than that has passed.
@@ -81,7 +81,7 @@ KINDS = (
         "database-clock",
         "PostgreSQL's clock off",
         step_database,
-        ("postgres",),
+        (DATABASE,),
         only(DATABASE),
         available=has_clocks,
         seconds=(1.0, 3.0),

@@ -8,8 +8,8 @@ import time
 
 import psycopg2
 
-from chaos.faults.kind import DATABASE, Fault, Kind, only
-from chaos.system import ChaosSystem
+from chaos.faults.kind import Fault, Kind, only
+from chaos.system import DATABASE, ChaosSystem
 
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE '%_app'"
 TABLES = (
@@ -26,25 +26,14 @@ TABLES = (
 FILLER = "CREATE TEMPORARY TABLE filler AS SELECT repeat('x', 1000) FROM generate_series(1, 100000)"
 
 
-def end_database(system: ChaosSystem, number: signal.Signals) -> None:
-    """Ends it; returns when it takes work again."""
-    system.end("postgres", number)
-    wait_for_database(system)
-
-
-def wait_for_database(system: ChaosSystem) -> None:
-    """Returns when it takes work."""
-    system.wait(system.backing.database.is_ready, "PostgreSQL did not come back")
-
-
 def kill(system: ChaosSystem, fault: Fault) -> None:
     """The postmaster dies; its children notice."""
-    end_database(system, signal.SIGKILL)
+    system.end_server(DATABASE, signal.SIGKILL)
 
 
 def stop(system: ChaosSystem, fault: Fault) -> None:
     """Its immediate stop, and a start."""
-    end_database(system, signal.SIGQUIT)
+    system.end_server(DATABASE, signal.SIGQUIT)
 
 
 def terminate(system: ChaosSystem, fault: Fault) -> None:
@@ -78,7 +67,7 @@ def fill_disk(system: ChaosSystem, fault: Fault) -> None:
             time.sleep(0.3)
     finally:
         system.disk.make_room()
-    wait_for_database(system)
+    system.wait_for(DATABASE)
 
 
 KINDS = (

@@ -12,9 +12,9 @@ from typing import Any
 from amqp import Message
 
 from chaos.faults.broker import QUEUES, event_queues
-from chaos.faults.kind import BROKER, Fault, Kind, Notes, only
+from chaos.faults.kind import Fault, Kind, Notes, only
 from chaos.proxy import Weather
-from chaos.system import COPIES, ChaosSystem
+from chaos.system import BROKER, COPIES, ChaosSystem
 from chassis.connections import opened
 from chassis.topology import events_exchange
 from local_runner.places import SERVICES
@@ -51,7 +51,7 @@ def reverse(system: ChaosSystem, fault: Fault) -> Notes:
     count = 0
     with contextlib.ExitStack() as whole_again, channel_to(system) as channel:
         for process in system.copies_of(fault.target):
-            proxy = system.proxies[process, "broker"]
+            proxy = system.proxies[process, BROKER]
             whole_again.enter_context(proxy.having(Weather(takes_connections=False)))
             proxy.cut()
         time.sleep(fault.seconds)

@@ -11,7 +11,6 @@ from local_runner.places import SERVICES
 
 Notes = dict[str, Any]
 PROCESSES = tuple(f"{name}.{number + 1}" for name in SERVICES for number in range(COPIES[name]))
-BROKER, DATABASE = "rabbitmq", "postgres"
 
 
 @dataclass(frozen=True)

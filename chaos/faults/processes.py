@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from threading import Event
 
-from chaos.faults.kind import BROKER, DATABASE, PROCESSES, Fault, Kind, Notes
-from chaos.system import ChaosSystem
+from chaos.faults.kind import PROCESSES, Fault, Kind, Notes
+from chaos.system import BROKER, DATABASE, ChaosSystem
 
 GATEWAY = "gateway"
 EVERY_PROCESS = (*PROCESSES, GATEWAY)
@@ -31,7 +31,7 @@ def freeze(system: ChaosSystem, fault: Fault) -> None:
 def kill_between_publishing_and_confirm(system: ChaosSystem, fault: Fault) -> Notes:
     """The broker has the events and its confirms are held back; the relay dies before it could mark them sent."""
     service = fault.target.partition(".")[0]
-    proxy = system.proxies[fault.target, "broker"]
+    proxy = system.proxies[fault.target, BROKER]
     with proxy.silent_after(f"{service}.events".encode()) as published:
         in_the_middle = published.wait(WAITING_SECONDS)
         unsent = system.sql(service, UNSENT)[0][0]
