@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from chaos.checker.calls import Call, Calls, Violation
@@ -27,6 +28,21 @@ SECONDS = 5.0
 Pair = tuple[str, str]
 
 
+@dataclass(frozen=True)
+class Story:
+    """A pair: its assignments of all times, and the calls that assigned and ended it or may have."""
+
+    pair: Pair
+    rows: Sequence[Row]
+    begun: Sequence[Call]
+    ended: Sequence[Call]
+
+    @property
+    def active(self) -> list[Row]:
+        """What stands in the end."""
+        return [row for row in self.rows if row["ended_at"] is None]
+
+
 def standing(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
     """What was assigned is, unless it was ended; what was ended is not, unless it was assigned again."""
     calls, clocks = Calls(entries), Clocks(entries)
@@ -34,10 +50,10 @@ def standing(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]
     rows = rows_by_pair(final)
     beginnings = beginnings_by_pair(calls, sessions)
     endings = by_pair(calls.that_may_have_happened(*ENDINGS))
-    for pair, begun in beginnings.items():
-        yield from not_assigned(pair, rows[pair], begun, endings[pair], clocks)
-    for pair, ended in endings.items():
-        yield from still_assigned(pair, rows[pair], beginnings[pair], ended, clocks)
+    for pair in beginnings.keys() | endings.keys():
+        story = Story(pair, rows[pair], beginnings[pair], endings[pair])
+        yield from not_assigned(story, clocks)
+        yield from still_assigned(story, clocks)
     organizations = {entry.organization for entry in entries}
     for pair, theirs in rows.items():
         if not theirs or theirs[0]["organization_id"] not in organizations:
@@ -88,25 +104,17 @@ def assigns(call: Call, pair: Pair) -> bool:
     return any(pair_of(one) == pair and one["outcome"] in ASSIGNED for one in results)
 
 
-def not_assigned(
-    pair: Pair,
-    rows: Sequence[Row],
-    begun: Sequence[Call],
-    ended: Sequence[Call],
-    clocks: Clocks,
-) -> Iterator[Violation]:
-    """A pair that was assigned, that nobody ended since, and that is not."""
-    active = [row for row in rows if row["ended_at"] is None]
+def not_assigned(story: Story, clocks: Clocks) -> Iterator[Violation]:
+    """A pair that was assigned, that nobody ended since, and that is not; or that is assigned twice."""
+    active = story.active
     if len(active) > 1:
-        yield Violation(ONE_EACH, f"the pair {pair} has {len(active)}", shown(begun))
-    if active:
-        return
-    for call in begun:
-        if assigns(call, pair) and not any(follows(end, call, clocks) for end in ended):
+        yield Violation(ONE_EACH, f"the pair {story.pair} has {len(active)}", shown(story.begun))
+    for call in () if active else story.begun:
+        if assigns(call, story.pair) and not any(follows(end, call, clocks) for end in story.ended):
             is_booking = call.operation in {"book_session", "confirm_session"}
-            what = f"the pair {pair} was assigned and is not"
+            what = f"the pair {story.pair} was assigned and is not"
             yield Violation(
-                ONE_EACH if is_booking else STANDS, what, (*call.entries, *shown(ended))
+                ONE_EACH if is_booking else STANDS, what, (*call.entries, *shown(story.ended))
             )
 
 
@@ -121,19 +129,13 @@ def shown(calls: Sequence[Call]) -> tuple[Entry, ...]:
     return tuple(entry for call in calls for entry in call.entries)
 
 
-def still_assigned(
-    pair: Pair,
-    rows: Sequence[Row],
-    begun: Sequence[Call],
-    ended: Sequence[Call],
-    clocks: Clocks,
-) -> Iterator[Violation]:
+def still_assigned(story: Story, clocks: Clocks) -> Iterator[Violation]:
     """A pair that was ended, that nobody assigned since, and that is assigned."""
-    active = [row for row in rows if row["ended_at"] is None]
-    for end in ended if active else ():
-        if end.verdict == "done" and not any(follows(call, end, clocks) for call in begun):
-            what = f"the pair {pair} was ended and is assigned by {active[0]['id']}"
-            yield Violation(STAYS_ENDED, what, (*end.entries, *shown(begun)))
+    active = story.active
+    for end in story.ended if active else ():
+        if end.verdict == "done" and not any(follows(call, end, clocks) for call in story.begun):
+            what = f"the pair {story.pair} was ended and is assigned by {active[0]['id']}"
+            yield Violation(STAYS_ENDED, what, (*end.entries, *shown(story.begun)))
 
 
 def made_twice(pair: Pair, rows: Sequence[Row], begun: Sequence[Call]) -> Iterator[Violation]:
