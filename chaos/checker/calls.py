@@ -135,6 +135,10 @@ class Calls:
         """Those that were asked for one of the operations."""
         return [call for name in operations for call in self._by_operation[name]]
 
+    def that_were_done(self, *operations: str) -> list[Call]:
+        """Those of them whose success was answered."""
+        return [call for call in self.of(*operations) if call.verdict == "done"]
+
     def that_may_have_happened(self, *operations: str) -> list[Call]:
         """Those of them that were done or may have been."""
         return [call for call in self.of(*operations) if call.may_have_happened]

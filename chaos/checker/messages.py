@@ -23,9 +23,7 @@ CLOCK_SECONDS = 0.1
 def standing(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
     """Each message that was answered is in its conversation, in the same words. Idempotency counts how often."""
     stored = by_id(final.messages)
-    for call in Calls(entries).of("send_message"):
-        if call.verdict != "done":
-            continue
+    for call in Calls(entries).that_were_done("send_message"):
         message = stored.get(call.answer["id"])
         if message is None:
             what = f"message {call.answer['id']} was sent and is not there"
@@ -42,8 +40,8 @@ def differs(message: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
 def opened(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
     """Each conversation that was opened is there, and each message has one."""
     known = {conversation["id"] for conversation in final.conversations}
-    for call in Calls(entries).of("open_conversation"):
-        if call.verdict == "done" and call.answer["id"] not in known:
+    for call in Calls(entries).that_were_done("open_conversation"):
+        if call.answer["id"] not in known:
             what = f"conversation {call.answer['id']} was opened and is not there"
             yield Violation(STANDS, what, call.entries)
     for conversation_id in {message["conversation_id"] for message in final.messages} - known:
@@ -54,9 +52,9 @@ def read_up_to(entries: Sequence[Entry], final: FinalState) -> Iterator[Violatio
     """Nobody has read less far than they were told; nobody moves back."""
     sequences = {message["id"]: message["sequence"] for message in final.messages}
     conversations = by_id(final.conversations)
-    for call in Calls(entries).of("mark_read"):
+    for call in Calls(entries).that_were_done("mark_read"):
         conversation = conversations.get(call.request.get("conversation_id", ""))
-        if call.verdict != "done" or conversation is None:
+        if conversation is None:
             continue
         is_instructor = call.request["by"] == conversation["instructor_id"]
         position = conversation["instructor_read" if is_instructor else "student_read"]

@@ -22,9 +22,7 @@ def standing(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]
     changes: dict[str, list[Call]] = defaultdict(list)
     for call in calls.that_may_have_happened(*CHANGES):
         changes[call.request["user_id"]].append(call)
-    for call in calls.of("create_person", "create_student"):
-        if call.verdict != "done":
-            continue
+    for call in calls.that_were_done("create_person", "create_student"):
         user = users.get(call.answer["id"])
         if user is None or user["email"] != call.request["body"]["email"]:
             what = f"person {call.answer['id']} was added and is not there"

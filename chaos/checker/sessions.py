@@ -66,9 +66,7 @@ def standing(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]
     sessions = by_id(final.sessions)
     changes = changes_by_session(calls)
     ends = ends_with_sessions(calls)
-    for booking in calls.of("book_session"):
-        if booking.verdict != "done":
-            continue
+    for booking in calls.that_were_done("book_session"):
         session = sessions.get(booking.answer["id"])
         if session is None:
             what = f"session {booking.answer['id']} was booked and is not there"

@@ -25,9 +25,7 @@ UPLOADED = re.compile(r"\d+\.[0-9a-f]{8}-[0-9a-f-]{27}@example\.org")
 def standing(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
     """Each upload is there, and at its end."""
     imports, rows = by_id(final.imports), {row["import_id"]: row for row in final.import_rows}
-    for call in Calls(entries).of("upload"):
-        if call.verdict != "done":
-            continue
+    for call in Calls(entries).that_were_done("upload"):
         upload = imports.get(call.answer["id"])
         if upload is None:
             yield Violation(STANDS, f"upload {call.answer['id']} is not there", call.entries)
