@@ -29,6 +29,7 @@ TOKEN_SECONDS: Final = 60
 # By so much may the clocks of two machines differ.
 LEEWAY_SECONDS: Final = 5
 LONGEST_TOKEN: Final = 4096
+BAD_ACTOR: Final = "access.bad_actor"
 REMEMBERED: Final = 4096
 KEY_BYTES: Final = 32
 
@@ -196,7 +197,7 @@ def remember(cache: dict[Any, Any], key: Any, value: Any) -> None:
 
 def bad_actor() -> Forbidden:
     """What a caller learns: nothing that would help to forge a better one."""
-    return Forbidden("access.bad_actor", "It is not proven for whom this call acts.")
+    return Forbidden(BAD_ACTOR, "It is not proven for whom this call acts.")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -7,12 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from chassis.errors import Conflict, Forbidden, Unavailable
+from chassis.errors import Conflict, Unavailable
 from chassis.rpc.client import RpcClient
 
-# It is busy with our own earlier try; or it does not believe what we ourselves signed just now, because a clock or a
-# key is wrong: no fault of the person who uploaded the file.
-PASSING: Final = frozenset({"idempotency.in_progress", "access.bad_actor"})
+# A neighbour is busy with our own earlier try.
+BUSY: Final = "idempotency.in_progress"
 
 MOST_LOGINS: Final = 1000
 MOST_PAIRS: Final = 1000
@@ -129,11 +128,11 @@ class Assignment:
 
 
 def patiently(neighbours: RpcClient, service: str, method: str, **arguments: Any) -> Any:
-    """Calls a neighbour. What passes by itself, or is an operator's to mend, is a reason to try again, not to fail."""
+    """Calls a neighbour. What passes by itself is a reason to try again, not to fail."""
     try:
         return neighbours.call(service, method, **arguments)
-    except (Conflict, Forbidden) as error:
-        if error.code not in PASSING:
+    except Conflict as error:
+        if error.code != BUSY:
             raise
         raise Unavailable(error.code, error.detail) from error
 

@@ -21,9 +21,9 @@ from chassis import context, metrics
 from chassis.breaker import Breaker
 from chassis.connections import RECOVERABLE, opened
 from chassis.direct import DirectPublisher
-from chassis.errors import Unavailable
+from chassis.errors import Forbidden, Unavailable
 from chassis.rpc import wire
-from chassis.signing import ActorSigner
+from chassis.signing import BAD_ACTOR, ActorSigner
 
 log = structlog.get_logger()
 
@@ -98,7 +98,7 @@ class RpcClient:
         """Calls `service.method` on behalf of the bound context and returns its result.
 
         Raises the service's ServiceError, or Unavailable when there is no answer before the context's deadline (or
-        within `timeout` seconds, if that is sooner).
+        within `timeout` seconds, if that is sooner), or when the service does not believe whom this call acts for.
         """
         caller = context.current()
         seconds = caller.seconds_left()
@@ -106,7 +106,7 @@ class RpcClient:
             seconds = min(seconds, timeout)
         with metrics.outgoing_call(service, method):
             body = self._exchange(service, method, kwargs, caller, operation_id, seconds)
-            result, replayed = wire.decode_reply(body)
+            result, replayed = decoded(body)
         if replayed:
             caller.replayed = True
         return result
@@ -222,3 +222,17 @@ class RpcClient:
         self._publisher.close()
         if self._reader is not None:
             self._reader.join(timeout=5)
+
+
+def decoded(body: Any) -> tuple[Any, bool]:
+    """A reply's result, and whether it was stored before. Raises the service's error.
+
+    Whoever calls by this client was let in before, so a token that is not believed is the fault of a clock or a key of
+    ours, never of the person: the call did not run and may be repeated.
+    """
+    try:
+        return wire.decode_reply(body)
+    except Forbidden as error:
+        if error.code == BAD_ACTOR:
+            raise Unavailable(error.code, error.detail) from error
+        raise
