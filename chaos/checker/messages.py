@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from chaos.checker.assignments import ENDINGS, by_pair
 from chaos.checker.calls import KEY, Call, Calls, Violation, by_id
 from chaos.checker.clocks import Clocks
 from chaos.checker.sessions import pair_of
@@ -77,7 +78,9 @@ def numbered(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]
 
 def unauthorized(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
     """Messages outside of every assignment of their pair, as the databases' times have it."""
-    clocks, calls = Clocks(entries), {call.key: call for call in Calls(entries).of("send_message")}
+    clocks, all_calls = Clocks(entries), Calls(entries)
+    calls = {call.key: call for call in all_calls.of("send_message")}
+    ends = by_pair(all_calls.that_may_have_happened(*ENDINGS))
     intervals: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for assignment in final.assignments:
         intervals[pair_of(assignment)].append(assignment)
@@ -88,7 +91,11 @@ def unauthorized(entries: Sequence[Entry], final: FinalState) -> Iterator[Violat
         if pair is None:
             continue  # told by `opened`
         sent = sent_within(message, call, clocks)
-        if not any(covers(one, sent, clocks) for one in intervals[pair]):
+        allowed = any(
+            covers(one, sent, clocks) or ended_in_truth_after(one, sent[0], ends[pair], clocks)
+            for one in intervals[pair]
+        )
+        if not allowed:
             what = f"message {message['id']} of {pair} at {message['sent_at']}"
             yield Violation(ONLY_ASSIGNED, what, call.entries if call else ())
 
@@ -113,7 +120,16 @@ def covers(assignment: Mapping[str, Any], sent: tuple[float, float], clocks: Clo
         return False
     if ended is None:
         return True
-    # An end by a clock that was behind the beginning's is told to be at the beginning.
-    if ended == begun and clocks.off_between(first, last):
-        return True
     return max(clocks.may_mean(ended)) + DEADLINE_SECONDS + CLOCK_SECONDS >= first
+
+
+def ended_in_truth_after(
+    assignment: Mapping[str, Any], moment: float, ends: Sequence[Call], clocks: Clocks
+) -> bool:
+    """Whether a call may have ended it later than it says: by a clock behind the beginning, it is stored as at that."""
+    began, ended = assignment["assigned_at"], assignment["ended_at"]
+    return (
+        ended == began
+        and min(clocks.may_mean(began)) <= moment + CLOCK_SECONDS
+        and any(end.ended >= moment and clocks.off_between(end.began, end.ended) for end in ends)
+    )

@@ -100,6 +100,21 @@ def test_an_end_by_a_clock_that_was_wrong_may_have_been_later(story: Story) -> N
     assert story.broken == set()
 
 
+def test_an_end_by_a_clock_behind_the_beginning_was_when_it_was_asked_for(story: Story) -> None:
+    story.assign()
+    conversation = story.converse()
+    conversation["status"] = "closed"
+    for _ in range(6):
+        story.send(conversation)
+    ended = story.end()
+    (assignment,) = story.final.assignments
+    assignment["ended_at"] = assignment["assigned_at"]
+    assert story.broken == {ONLY_ASSIGNED}
+
+    story.fault("clock-jump", ended.invoked - 0.1, ended.ended, off_by=-3600.0)
+    assert story.broken == set()
+
+
 def test_a_conversation_that_is_gone_is_found(story: Story) -> None:
     story.final.conversations.remove(story.converse())
 
