@@ -10,7 +10,7 @@ import signal
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -85,7 +85,9 @@ class Cluster:
         assert process is not None
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         for pid in (process.pid, *map(int, children)):
-            os.kill(pid, signal.SIGKILL)
+            # A child may have ended by itself, or with its parent.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.wait()
         self._children[name].kill_group()
         wait_until(lambda: not any(Path("/proc", pid, "exe").is_symlink() for pid in children), 20)
