@@ -43,7 +43,11 @@ class Outgoing:
 
 
 class ConfirmedPublisher:
-    """One channel in confirm mode, opened when needed and thrown away after any error. One batch at a time."""
+    """One channel in confirm mode, opened when needed and thrown away after any error. One batch at a time.
+
+    A refusal counts as one. In a cluster a channel that was opened while a queue had no leader goes on to refuse what is
+    for that queue until the dead node is back, also when there has long been another leader: a new channel finds it.
+    """
 
     def __init__(self, amqp_url: str, *, confirm_seconds: float = 5.0) -> None:
         self._url = amqp_url
@@ -70,6 +74,8 @@ class ConfirmedPublisher:
             except BaseException:
                 self._drop()
                 raise
+            if any(outgoing.outcome is Outcome.REFUSED for outgoing in batch):
+                self._drop()
 
     def messages_in(self, queue: str) -> int | None:
         """How many messages wait in a queue; None if there is no such queue. Raises as `publish_all` does."""

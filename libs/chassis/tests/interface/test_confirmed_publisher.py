@@ -3,8 +3,10 @@ import uuid
 import pytest
 from amqp.exceptions import NotFound
 
+from chassis import confirmed
 from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
-from chassis.connections import RECOVERABLE
+from chassis.connections import RECOVERABLE, opened
+from chassis.testing.servers import amqp_url
 
 
 @pytest.fixture(autouse=True)
@@ -12,9 +14,9 @@ def _topology(still):
     """The queues that these messages go to."""
 
 
-def message(routing_key="thing_made", **more):
+def message(routing_key="thing_made", exchange="toy.events", **more):
     return Outgoing(
-        exchange="toy.events",
+        exchange=exchange,
         routing_key=routing_key,
         body="not for reading",
         message_id=str(uuid.uuid4()),
@@ -45,14 +47,39 @@ def test_a_message_that_nobody_gets_is_unroutable_and_the_others_are_confirmed(p
 
 
 def test_an_exchange_that_does_not_exist_is_an_error_and_not_a_confirm(publisher):
-    lost = message()
-    lost.exchange = "nowhere"
+    lost = message(exchange="nowhere")
     with pytest.raises(NotFound):
         publisher.publish_all([lost])
     assert lost.outcome is Outcome.UNKNOWN
     after = message()
     publisher.publish_all([after])
     assert after.outcome is Outcome.CONFIRMED
+
+
+@pytest.fixture
+def full():
+    """The name of a queue that takes one message and refuses the others."""
+    name = f"full-{uuid.uuid4()}"
+    arguments = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    with opened(amqp_url()) as connection, connection.channel() as channel:
+        channel.queue_declare(name, auto_delete=False, arguments=arguments)
+        yield name
+        channel.queue_delete(name)
+
+
+def test_what_a_queue_refuses_is_tried_again_on_a_new_channel(monkeypatch, publisher, full):
+    """One that was opened while a quorum queue had no leader would refuse until the dead node is back."""
+    connections = []
+    monkeypatch.setattr(confirmed, "opened", lambda url: connections.append(url) or opened(url))
+    batch = [message(full, exchange="") for _ in range(5)] + [message()]
+    publisher.publish_all(batch)
+    assert Outcome.REFUSED in outcomes(batch)
+    assert batch[-1].outcome is Outcome.CONFIRMED
+    for _ in range(2):
+        after = message()
+        publisher.publish_all([after])
+        assert after.outcome is Outcome.CONFIRMED
+    assert len(connections) == 2
 
 
 def test_without_a_broker_it_fails_soon_and_works_again_later(gate):
