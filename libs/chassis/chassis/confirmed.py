@@ -45,8 +45,8 @@ class Outgoing:
 class ConfirmedPublisher:
     """One channel in confirm mode, opened when needed and thrown away after any error. One batch at a time.
 
-    A refusal counts as one. In a cluster a channel that was opened while a queue had no leader goes on to refuse what is
-    for that queue until the dead node is back, also when there has long been another leader: a new channel finds it.
+    A refusal counts as one: in a cluster a channel that was opened while a queue had no leader goes on to refuse what
+    is for that queue until the dead node is back, though there has long been another leader. A new channel finds it.
     """
 
     def __init__(self, amqp_url: str, *, confirm_seconds: float = 5.0) -> None:
