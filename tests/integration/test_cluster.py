@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,13 +16,7 @@ from .cluster import Cluster, cluster
 from .conftest import run_folder
 from .system import SERVICES, RunningSystem
 
-pytestmark = [
-    pytest.mark.timeout(600),
-    # Three brokers, two databases and a whole system want a machine for themselves: see docs/guarantees.md.
-    pytest.mark.skipif(
-        os.environ.get("TEST_CLUSTER") != "yes", reason="TEST_CLUSTER=yes runs these, alone"
-    ),
-]
+pytestmark = pytest.mark.timeout(600)
 
 EVENTS = "assignment.on_booking_session_booked"
 STEPS = 24
