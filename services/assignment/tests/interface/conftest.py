@@ -10,7 +10,7 @@ import pytest
 
 from chassis.context import Actor, CallContext
 from chassis.events import Event
-from chassis.testing import FakeNeighbour, ServiceProcess, actor, wait_until
+from chassis.testing import FakeNeighbour, ServiceProcess, actor, listener, wait_until
 
 Ids = dict[str, str]
 
@@ -136,7 +136,7 @@ class Identities:
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[ServiceProcess]:
-    with ServiceProcess("assignment_service") as process:
+    with ServiceProcess("assignment_service") as process, listener(process.contract):
         yield process
 
 
