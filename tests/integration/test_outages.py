@@ -18,7 +18,6 @@ from chassis.testing import wait_until
 from .client import Answer, Api, Organization, Person, expect, session, sign_up
 from .system import RunningSystem
 
-NO_ASSIGNMENT_SERVICE = ("--scale", "assignment=0")
 LIMIT_SECONDS = 5.0
 
 
@@ -54,24 +53,6 @@ def assert_assigned_once(organization: Organization, pairs: list[tuple[Person, P
     entries = organization.admin.items("/assignments", limit=200)
     found = sorted((entry["instructor_id"], entry["student_id"]) for entry in entries)
     assert found == sorted((instructor.id, student.id) for instructor, student in pairs)
-
-
-def test_bookings_made_before_the_assignment_service_was_ever_started_assign_later(
-    mistreated_system: RunningSystem,
-) -> None:
-    mistreated_system.run_with(*NO_ASSIGNMENT_SERVICE)
-    organization = sign_up(mistreated_system.url)
-    pairs = [organization.pair(can_sign_in=number == 0) for number in range(5)]
-    for number, (instructor, student) in enumerate(pairs):
-        answer = organization.admin.post("/sessions", session(instructor, student, number))
-        assert expect(201, answer)["assignment"]["status"] == "pending"
-        assert answer.seconds < LIMIT_SECONDS
-    for call in needs_the_decision(*pairs[0]):
-        assert_unavailable_in_time(call())
-
-    mistreated_system.run_with()
-    organization.url = mistreated_system.url
-    assert_assigned_once(organization, pairs)
 
 
 def test_bookings_made_while_the_assignment_service_hangs_assign_when_it_goes_on(
