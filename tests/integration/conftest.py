@@ -25,6 +25,9 @@ from .system import SERVICES, RunningSystem
 
 SECONDS_FOR_A_TEST = 300
 
+# Hundreds of people sign up and in: where the time that a guess takes is not the point, hashes are cheap.
+CHEAP_HASHES = {"ARGON2_MEMORY_KIB": "64", "ARGON2_PASSES": "1"}
+
 # Two copies of every service: whatever holds here holds while they share the work.
 TWO_OF_EACH = tuple(word for name in SERVICES for word in ("--scale", f"{name}=2"))
 
@@ -55,7 +58,10 @@ def run_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def shared_system() -> Iterator[RunningSystem]:
     """Started once for all tests that do it no harm, on the servers of the test run where there are some."""
-    with run_folder() as folder, RunningSystem(folder, *TWO_OF_EACH) as system:
+    with (
+        run_folder() as folder,
+        RunningSystem(folder, *TWO_OF_EACH, variables=CHEAP_HASHES) as system,
+    ):
         yield system
         system.drop_databases()
 
@@ -80,7 +86,7 @@ def filterless_system() -> Iterator[RunningSystem]:
 
     On servers of its own, as its services must not answer the shared system's callers.
     """
-    variables = {"ORGANIZATION_FILTERS": "off", "TANDEM_IS_UNDER_TEST": "yes"}
+    variables = {"ORGANIZATION_FILTERS": "off", "TANDEM_IS_UNDER_TEST": "yes", **CHEAP_HASHES}
     with (
         run_folder() as folder,
         RunningSystem(folder, own_servers=True, variables=variables) as system,
