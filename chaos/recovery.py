@@ -17,7 +17,8 @@ RECOVERY_SECONDS = 60.0
 POLL_SECONDS = 0.1
 IN_A_ROW = 2
 
-# Seconds after the server's return by which errors must have ended.
+# Seconds after the server's return by which errors must have ended. A fault of a server is healed when it has returned:
+# when it takes work again, runs on, has room, or is unlocked.
 TARGETS = {BROKER: 10.0, DATABASE: 5.0}
 
 
@@ -46,9 +47,15 @@ class Done:
         return min((TARGETS[name] for name in self.fault.hits & TARGETS.keys()), default=None)
 
     @property
+    def limit(self) -> float:
+        """Seconds from the healing to recovery: of a fault that came alone its target, if it has one."""
+        return RECOVERY_SECONDS if self.in_company or self.target is None else self.target
+
+    @property
     def is_violation(self) -> bool:
-        """Whether it could not be healed, or the system did not recover from it."""
-        return self.error is not None or self.recovered_after is None
+        """Whether it could not be healed, or the system did not recover from it in time."""
+        after = self.recovered_after
+        return self.error is not None or after is None or after > self.limit
 
 
 class Tormentor:
@@ -127,6 +134,7 @@ class Tormentor:
                 **done.notes,
                 "recovered_after": done.recovered_after,
                 "alone": not done.in_company,
+                "limit": done.limit,
                 "error": done.error,
             },
         )

@@ -55,11 +55,6 @@ class Run:
             final = collect(self._system, QUIET_SECONDS)
             final.write(self._folder / FINAL_FILE)
         found = [
-            *(
-                f"{one.fault}: {one.error or 'not recovered'}"
-                for one in tormentor.done
-                if one.is_violation
-            ),
             *([f"{unsettled} requests were never answered"] if unsettled else []),
             *map(str, violations(read(self._folder / HISTORY_FILE), final)),
         ]

@@ -7,11 +7,12 @@ import pytest
 
 from chaos import recovery
 from chaos.faults import Fault, Kind
+from chaos.faults.kind import only
 from chaos.history import HISTORY_FILE, Entry, History, read
 from chaos.plan import Planned
 from chaos.recovery import Tormentor
 from chaos.report import figures_of, table_of
-from chaos.system import ChaosSystem
+from chaos.system import BROKER, DATABASE, ChaosSystem
 
 NO_SYSTEM = cast("ChaosSystem", None)
 
@@ -26,8 +27,10 @@ class Answers:
         return self._said.pop(0) if len(self._said) > 1 else self._said[0]
 
 
-def fault(name: str = "harmless", run: Any = lambda system, fault: None) -> Planned:
-    return Planned(Fault(Kind(name, "", run), "booking.1", 0.0, 1), 0.0)
+def fault(
+    name: str = "harmless", run: Any = lambda system, fault: None, hits: str = "booking.1"
+) -> Planned:
+    return Planned(Fault(Kind(name, "", run, hits=only(hits)), "booking.1", 0.0, 1), 0.0)
 
 
 def tormented(
@@ -64,6 +67,36 @@ def test_one_answer_among_failures_is_no_recovery(
     tormentor, _, told = tormented(tmp_path, answers, [fault()], [fault()])
     assert [one.is_violation for one in tormentor.done] == [True]
     assert "NOT RECOVERED" in told[0]
+
+
+@pytest.mark.parametrize(("server", "target"), [(BROKER, 10.0), (DATABASE, 5.0)])
+def test_a_server_that_failed_alone_has_a_target(
+    tmp_path: Path, server: str, target: float
+) -> None:
+    tormentor, entries, _ = tormented(tmp_path, Answers(True), [fault(hits=server)])
+    assert [entry.answer and entry.answer["limit"] for entry in entries] == [target]
+    assert not tormentor.done[0].is_violation
+
+
+def test_a_recovery_later_than_the_target_is_a_violation_and_faults_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(recovery.TARGETS, BROKER, 0.001)
+    rounds = [[fault(hits=BROKER)], [fault()]]
+    tormentor, entries, _ = tormented(tmp_path, Answers(False, True), *rounds)
+    assert [one.is_violation for one in tormentor.done] == [True, False]
+    assert [entry.outcome for entry in entries] == ["failed", "ok"]
+
+
+def test_the_same_time_is_no_violation_in_company(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(recovery.TARGETS, BROKER, 0.001)
+    together = [fault(hits=BROKER), fault()]
+    tormentor, entries, _ = tormented(tmp_path, Answers(False, True), together)
+    assert [one.is_violation for one in tormentor.done] == [False, False]
+    limits = {entry.answer and entry.answer["limit"] for entry in entries}
+    assert limits == {recovery.RECOVERY_SECONDS}
 
 
 def test_a_fault_that_can_not_be_healed_is_a_violation(tmp_path: Path) -> None:
