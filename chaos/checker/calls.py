@@ -17,8 +17,9 @@ from chaos.history import Entry
 
 Verdict = Literal["done", "refused", "maybe"]
 
-# After its deadline (5 s) no request takes effect any more; a second for clocks and the way.
-LATE_SECONDS = 6.0
+# After its deadline no request takes effect any more: 5 s from when the gateway took it up, which was before the client
+# gave up, by the clock of a service that may be 2 s behind; and a second for the way.
+LATE_SECONDS = 8.0
 KEY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -88,11 +89,11 @@ class Call:
         """
         if self.success is not None:
             return "done"
-        unknown = [entry.invoked for entry in self.entries if entry.outcome == "unknown"]
+        unknown = self._ends_of_unknown
         if not unknown:
             return "refused"
         last = self.entries[-1]
-        is_late = last.invoked > max(unknown) + LATE_SECONDS
+        is_late = last.invoked > max(unknown)
         return "refused" if self.is_keyed and last.outcome == "failed" and is_late else "maybe"
 
     @property
@@ -110,9 +111,13 @@ class Call:
         """After this it had none any more."""
         if self.success is not None and self.is_keyed:
             return self.success.ended
-        unknown = [e.invoked + LATE_SECONDS for e in self.entries if e.outcome == "unknown"]
+        unknown = self._ends_of_unknown
         answered = [e.ended for e in self.entries if e.outcome == "ok"]
         return max((*unknown, *answered), default=self.entries[-1].ended)
+
+    @property
+    def _ends_of_unknown(self) -> list[float]:
+        return [e.ended + LATE_SECONDS for e in self.entries if e.outcome == "unknown"]
 
 
 class Calls:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from chaos.checker.assignments import MADE_ONCE
 from chaos.checker.calls import Calls
 from chaos.checker.deadlines import IN_TIME
-from chaos.checker.idempotency import ONE_EFFECT
+from chaos.checker.idempotency import NOTHING_HAPPENED, ONE_EFFECT
 from chaos.checker.signing_in import REVOKED
 from chaos.checker.tenancy import APART
 from chaos.tests.story import Story, new_id
@@ -105,3 +106,22 @@ def test_a_refusal_says_nothing_of_what_is_still_under_way(story: Story) -> None
     story.did("book_session", {}, None, **late, invoked=9_000.0, ended=9_001.0)
     (call,) = Calls(story.entries).of("book_session")
     assert call.verdict == "refused"
+
+
+@pytest.mark.parametrize(
+    ("seconds_later", "broken"), [(1.1, set()), (7.9, set()), (8.1, {NOTHING_HAPPENED})]
+)
+def test_what_was_refused_is_no_proof_while_an_earlier_try_may_still_be_under_way(
+    story: Story, seconds_later: float, broken: set[str]
+) -> None:
+    session = story.book()
+    entry = story.entries[-1]
+    lost = story.replace_entry(
+        entry, outcome="unknown", status=None, answer=None, ended=entry.invoked + 5
+    )
+    began = lost.ended + seconds_later
+    refused = {"outcome": "failed", "status": 409, "key": entry.key, "attempt": 2}
+    story.did("book_session", entry.request, None, **refused, invoked=began, ended=began + 0.1)
+
+    assert session in story.final.sessions
+    assert story.broken - {MADE_ONCE} == broken
