@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import email
-import email.policy
 import re
 import statistics
 import uuid
@@ -12,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chassis.testing import wait_until
+from chassis.testing.mailbox import Mailbox, text_of
 
 from .client import PASSWORD, Answer, Api, Organization, Person, expect, sign_in, sign_up
 from .conftest import run_folder
@@ -205,23 +203,8 @@ def invited(home: Organization) -> Person:
 
 
 def mails_to(system: RunningSystem, address: str) -> list[EmailMessage]:
-    """What was sent to an address, in any order."""
-    mails = [read(path) for path in (system.run_dir / "mail").glob("*.eml")]
-    return [mail for mail in mails if address in str(mail["To"])]
-
-
-def read(path: Path) -> EmailMessage:
-    """A mail as it was sent."""
-    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-    assert isinstance(message, EmailMessage)
-    return message
-
-
-def text_of(mail: EmailMessage) -> str:
-    """Its plain text."""
-    part = mail.get_body(("plain",))
-    assert part is not None
-    return str(part.get_content())
+    """What was sent to an address, oldest first."""
+    return Mailbox(system.run_dir / "mail").to(address)
 
 
 def link_in(system: RunningSystem, address: str, path: str) -> tuple[str, str]:

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
-from email.parser import BytesParser
+from email.parser import BytesHeaderParser, BytesParser
+from functools import cache
 from pathlib import Path
 
 from chassis.testing.waiting import wait_until
@@ -22,12 +23,16 @@ class Mailbox:
 
     def all(self) -> list[EmailMessage]:
         """Every mail, oldest file first."""
-        files = sorted(self.folder.glob("*.eml"), key=lambda file: file.stat().st_mtime_ns)
-        return [read(file) for file in files]
+        return [read(file) for file, _ in self._files()]
 
     def to(self, address: str) -> list[EmailMessage]:
-        """The mails to one address."""
-        return [mail for mail in self.all() if address in str(mail["To"])]
+        """The mails to one address, oldest file first."""
+        return [read(file) for file, written in self._files() if address in receiver(file, written)]
+
+    def _files(self) -> list[tuple[Path, int]]:
+        """Every file and when it was written, oldest first."""
+        files = [(file, file.stat().st_mtime_ns) for file in self.folder.glob("*.eml")]
+        return sorted(files, key=lambda found: found[1])
 
     def newest_to(self, address: str, *, count: int = 1) -> EmailMessage:
         """The newest of at least `count` mails to an address; waits for them."""
@@ -36,6 +41,12 @@ class Mailbox:
     def token_for(self, address: str, *, count: int = 1) -> str:
         """The token in the newest mail to an address."""
         return token_in(self.newest_to(address, count=count))
+
+
+@cache
+def receiver(file: Path, written: int) -> str:  # noqa: ARG001 - a file that is written anew is another
+    """To whom a mail is. Read once: who waits for a mail looks again and again, among thousands of others."""
+    return str(BytesHeaderParser(policy=policy.default).parsebytes(file.read_bytes())["To"])
 
 
 def read(file: Path) -> EmailMessage:
