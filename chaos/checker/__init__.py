@@ -10,6 +10,7 @@ from chaos.checker import (
     events,
     idempotency,
     messages,
+    overlaps,
     people,
     recoveries,
     sessions,
@@ -26,6 +27,8 @@ Check = Callable[[Sequence[Entry], FinalState], Iterable[Violation]]
 CHECKS: Sequence[Check] = (
     sessions.standing,
     sessions.overlaps,
+    overlaps.on_purpose,
+    overlaps.blocked,
     assignments.standing,
     assignments.in_time,
     messages.standing,

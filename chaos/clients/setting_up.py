@@ -12,6 +12,8 @@ from chaos.clients.world import Organization, Person
 
 # Students of the first organization book by themselves, of the others they ask.
 MAY_BOOK = ("yes", "request")
+# Administrators of the first may not let sessions overlap, of the others they may.
+POLICIES = ("block", "warn")
 
 
 class NotSetUp(RuntimeError):
@@ -29,7 +31,10 @@ class Founder:
     def found(self, number: int, *, instructors: int, students: int) -> Organization:
         """An organization with an owner, an administrator and others, who are all signed in."""
         organization = self._sign_up()
-        policy = {"students_may_book": MAY_BOOK[min(number, 1)]}
+        policy = {
+            "students_may_book": MAY_BOOK[min(number, 1)],
+            "conflict_policy": POLICIES[min(number, 1)],
+        }
         self._do(organization, change("change_organization", "PATCH", "/organization", policy))
         organization.admins = [self._add(organization, "admin", 0)]
         organization.instructors = [

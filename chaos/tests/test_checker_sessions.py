@@ -77,13 +77,6 @@ def test_two_sessions_of_one_person_at_one_time_are_found(story: Story) -> None:
     assert story.broken == {NO_OVERLAP}
 
 
-def test_an_overlap_that_was_allowed_on_purpose_is_none(story: Story) -> None:
-    first, second = story.book(), story.book()
-    first |= {"allow_overlap": True, "ends_at": second["ends_at"]}
-
-    assert story.broken == set()
-
-
 def test_a_session_made_twice_by_one_key_is_found(story: Story) -> None:
     session = story.book()
     story.final.sessions.append({**session, "id": "another", "starts_at": 0.0, "ends_at": 1.0})
