@@ -31,7 +31,11 @@ class Prober(Protocol):
 
 @dataclass
 class Done:
-    """What became of a fault. `recovered_after` counts from the healing of the round's last fault."""
+    """What became of a fault. Seconds count from the healing of the round's last fault.
+
+    `last_failure` is when the last probe was asked that failed. That decides whether errors ended in time: a single
+    answer that a busy machine keeps waiting until its deadline would else use up a target by itself.
+    """
 
     fault: Fault
     number: int
@@ -39,6 +43,7 @@ class Done:
     notes: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
     recovered_after: float | None = None
+    last_failure: float = 0.0
     in_company: bool = False
 
     @property
@@ -48,14 +53,14 @@ class Done:
 
     @property
     def limit(self) -> float:
-        """Seconds from the healing to recovery: of a fault that came alone its target, if it has one."""
+        """What is asked later than this must be answered: after a fault that came alone its target, if it has one."""
         return RECOVERY_SECONDS if self.in_company or self.target is None else self.target
 
     @property
     def is_violation(self) -> bool:
         """Whether it could not be healed, or the system did not recover from it in time."""
-        after = self.recovered_after
-        return self.error is not None or after is None or after > self.limit
+        is_late = self.recovered_after is None or self.last_failure > self.limit
+        return self.error is not None or is_late
 
 
 class Tormentor:
@@ -87,9 +92,10 @@ class Tormentor:
         """Injects, waits for all to be healed, then for recovery."""
         with ThreadPoolExecutor(len(planned)) as pool:
             done = list(pool.map(self._injected, planned))
-        recovered_after = self._recovered()
+        recovered_after, last_failure = self._recovered()
         for one in done:
             one.recovered_after = recovered_after
+            one.last_failure = last_failure
             one.in_company = len(done) > 1
             self._note(one)
         self._told(line_of(done, recovered_after))
@@ -108,9 +114,10 @@ class Tormentor:
         done.healed_at = time.time()
         return done
 
-    def _recovered(self) -> float | None:
-        """Seconds until probes are answered; None if they are not."""
+    def _recovered(self) -> tuple[float | None, float]:
+        """Seconds until probes are answered, None if they are not; and until the last that failed was asked."""
         began = time.monotonic()
+        last_failure = 0.0
         in_a_row = 0
         first = began
         while time.monotonic() < began + RECOVERY_SECONDS:
@@ -119,11 +126,12 @@ class Tormentor:
                 first = first if in_a_row else asked
                 in_a_row += 1
                 if in_a_row >= IN_A_ROW:
-                    return first - began
+                    return first - began, last_failure
             else:
                 in_a_row = 0
+                last_failure = asked - began
                 time.sleep(POLL_SECONDS)
-        return None
+        return None, last_failure
 
     def _note(self, done: Done) -> None:
         self._history.end(
@@ -134,6 +142,7 @@ class Tormentor:
                 **done.notes,
                 "recovered_after": done.recovered_after,
                 "alone": not done.in_company,
+                "last_failure": done.last_failure,
                 "limit": done.limit,
                 "error": done.error,
             },

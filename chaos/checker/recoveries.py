@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from chaos.checker.calls import Violation
 from chaos.final import FinalState
@@ -19,16 +20,15 @@ def in_time(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
             continue
         if error := fault.answer.get("error"):
             yield Violation(HEALED, f"{fault.operation}: {error}", (fault,))
-        if (
-            late := lateness(fault.answer.get("recovered_after"), fault.answer.get("limit"))
-        ) is not None:
-            yield Violation(RECOVERED, f"{fault.operation}: {late}", (fault,))
+        if what := lateness(fault.answer):
+            yield Violation(RECOVERED, f"{fault.operation}: {what}", (fault,))
 
 
-def lateness(recovered_after: float | None, limit: float | None) -> str | None:
+def lateness(answer: Mapping[str, Any]) -> str | None:
     """What was wrong with the time to recovery; None if nothing was."""
-    if recovered_after is None:
+    failed, limit = answer.get("last_failure"), answer.get("limit")
+    if answer.get("recovered_after") is None:
         return "not recovered"
-    if limit is not None and recovered_after > limit:
-        return f"recovered after {recovered_after:.1f} s, not within {limit:.0f} s"
+    if failed is not None and limit is not None and failed > limit:
+        return f"what was asked after {failed:.1f} s failed; the limit is {limit:.0f} s"
     return None

@@ -11,9 +11,9 @@ from chaos.tests.story import Story
 @pytest.mark.parametrize(
     ("answer", "broken"),
     [
-        ({"recovered_after": 9.9, "limit": 10.0}, set()),
-        ({"recovered_after": 10.1, "limit": 10.0}, {RECOVERED}),
-        ({"recovered_after": 10.1, "limit": 60.0}, set()),
+        ({"recovered_after": 14.5, "last_failure": 9.9, "limit": 10.0}, set()),
+        ({"recovered_after": 14.5, "last_failure": 10.1, "limit": 10.0}, {RECOVERED}),
+        ({"recovered_after": 14.5, "last_failure": 10.1, "limit": 60.0}, set()),
         ({"recovered_after": None, "limit": 60.0}, {RECOVERED}),
         ({"recovered_after": 0.1, "limit": 60.0, "error": "it did not come back"}, {HEALED}),
     ],

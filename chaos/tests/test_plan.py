@@ -73,6 +73,11 @@ def test_each_once_has_every_kind_and_kills_and_freezes_each_service() -> None:
             assert len(targets) == 1
 
 
+def test_when_all_come_once_the_servers_die_alone() -> None:
+    alone = {round_[0].fault.kind.name for round_ in each_once(1, ALL) if len(round_) == 1}
+    assert alone >= {"broker-kill", "database-kill"}
+
+
 def test_faults_last_as_long_as_their_kind_allows() -> None:
     for planned in some(2):
         for one in planned:

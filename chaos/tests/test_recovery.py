@@ -83,7 +83,7 @@ def test_a_recovery_later_than_the_target_is_a_violation_and_faults_go_on(
 ) -> None:
     monkeypatch.setitem(recovery.TARGETS, BROKER, 0.001)
     rounds = [[fault(hits=BROKER)], [fault()]]
-    tormentor, entries, _ = tormented(tmp_path, Answers(False, True), *rounds)
+    tormentor, entries, _ = tormented(tmp_path, Answers(False, False, True), *rounds)
     assert [one.is_violation for one in tormentor.done] == [True, False]
     assert [entry.outcome for entry in entries] == ["failed", "ok"]
 
@@ -93,7 +93,7 @@ def test_the_same_time_is_no_violation_in_company(
 ) -> None:
     monkeypatch.setitem(recovery.TARGETS, BROKER, 0.001)
     together = [fault(hits=BROKER), fault()]
-    tormentor, entries, _ = tormented(tmp_path, Answers(False, True), together)
+    tormentor, entries, _ = tormented(tmp_path, Answers(False, False, True), together)
     assert [one.is_violation for one in tormentor.done] == [False, False]
     limits = {entry.answer and entry.answer["limit"] for entry in entries}
     assert limits == {recovery.RECOVERY_SECONDS}
