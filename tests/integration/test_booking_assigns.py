@@ -55,10 +55,11 @@ def deliver(system: RunningSystem, event: str, times: int = 1) -> None:
     """Publishes a session_booked event again, as a relay does that was killed before it could take note."""
     with Connection(system.amqp_url) as connection:
         channel = connection.connection.channel()
-        channel.confirm_select()
         for _ in range(times):
             message = Message(event, content_type="application/cloudevents+json", delivery_mode=2)
-            channel.basic_publish(message, "booking.events", "session_booked", mandatory=True)
+            channel.basic_publish_confirm(
+                message, "booking.events", "session_booked", mandatory=True
+            )
 
 
 def wait_for_marker(organization: Organization) -> None:

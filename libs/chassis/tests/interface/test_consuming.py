@@ -42,7 +42,7 @@ def dead(reason):
 
 def put(queue, body, **properties):
     with Connection(amqp_url()) as connection, connection.channel() as channel:
-        channel.basic_publish(Message(body, **properties), "", queue)
+        channel.basic_publish_confirm(Message(body, **properties), "", queue)
 
 
 def test_a_duplicate_is_applied_once(toy, organization_id):

@@ -17,7 +17,7 @@ from chassis.testing.servers import amqp_url
 
 def send_raw(body, key="toy.say_who", **properties):
     with Connection(amqp_url()) as connection, connection.channel() as channel:
-        channel.basic_publish(Message(body, **properties), wire.EXCHANGE, key)
+        channel.basic_publish_confirm(Message(body, **properties), wire.EXCHANGE, key)
 
 
 def dead_bodies():

@@ -42,6 +42,13 @@ def test_a_changed_token_is_none(link_id: uuid.UUID, position: int, character: s
     assert (LINKS.id_in(INVITATION, changed) is None) == (changed != token)
 
 
+@pytest.mark.parametrize(("written", "also_read"), [("-", "+"), ("_", "/")])
+def test_the_other_alphabet_of_base64_spells_no_token(written: str, also_read: str) -> None:
+    tokens = (LINKS.token_for(INVITATION, uuid.UUID(int=number)) for number in range(1000))
+    token = next(one for one in tokens if written in one)
+    assert LINKS.id_in(INVITATION, token.replace(written, also_read)) is None
+
+
 def test_the_url_is_for_people_and_the_secret_is_not_shown() -> None:
     url = LINKS.url_for(PASSWORD_RESET, uuid.UUID(int=1))
     assert url.startswith("https://tandem.example/reset-password?token=")
