@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from amqp import Message
-from kombu import Connection
-
+from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
+from chassis.events import CONTENT_TYPE, decode
 from chassis.testing import wait_until
 
 from .client import Api, Organization, Person, expect, session, sign_up
@@ -53,13 +52,15 @@ def booked_event(system: RunningSystem, session_id: str) -> str:
 
 def deliver(system: RunningSystem, event: str, times: int = 1) -> None:
     """Publishes a session_booked event again, as a relay does that was killed before it could take note."""
-    with Connection(system.amqp_url) as connection:
-        channel = connection.connection.channel()
-        for _ in range(times):
-            message = Message(event, content_type="application/cloudevents+json", delivery_mode=2)
-            channel.basic_publish_confirm(
-                message, "booking.events", "session_booked", mandatory=True
-            )
+    event_id = str(decode(event).id)
+    batch = [
+        Outgoing("booking.events", "session_booked", event, event_id, CONTENT_TYPE)
+        for _ in range(times)
+    ]
+    publisher = ConfirmedPublisher(system.amqp_url)
+    publisher.publish_all(batch)
+    publisher.close()
+    assert {outgoing.outcome for outgoing in batch} == {Outcome.CONFIRMED}
 
 
 def wait_for_marker(organization: Organization) -> None:
