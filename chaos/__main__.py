@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import shutil
 import sys
@@ -57,7 +58,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         description="Runs a Tandem of its own, lets clients use it, does to it whatever can happen, and checks that "
         "every answer it gave stands.",
     )
-    parser.add_argument("--minutes", type=float, default=20.0, help="how long (default 20)")
+    parser.add_argument("--minutes", type=duration, default=20.0, help="how long (default 20)")
     parser.add_argument("--seed", type=int, help="which faults, and who does what")
     parser.add_argument(
         "--faults", type=known_kinds, default=list(KINDS), metavar="NAME,NAME", help="only these"
@@ -67,7 +68,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--only", choices=["backlog"], help="measure how soon 10,000 waiting events are sent"
     )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="for history and logs")
-    parser.add_argument("--check", type=Path, metavar="FOLDER", help="check what --keep kept")
+    parser.add_argument("--check", type=kept_run, metavar="FOLDER", help="check what --keep kept")
     parser.add_argument("--list", action="store_true", help="say what faults there are")
     options = parser.parse_args(arguments)
     if options.seed is None:
@@ -81,6 +82,22 @@ def known_kinds(text: str) -> list[str]:
     if unknown := [name for name in names if name not in KINDS]:
         raise argparse.ArgumentTypeError(f"no such fault: {', '.join(unknown)}; see --list")
     return names
+
+
+def duration(text: str) -> float:
+    """Reads minutes: a run of none would find nothing and prove nothing."""
+    minutes = float(text)
+    if not (math.isfinite(minutes) and minutes > 0):
+        raise argparse.ArgumentTypeError(f"not a number of minutes above 0: {text}")
+    return minutes
+
+
+def kept_run(text: str) -> Path:
+    """Reads the folder of a run that was kept whole."""
+    folder = Path(text)
+    if missing := [name for name in (HISTORY_FILE, FINAL_FILE) if not (folder / name).is_file()]:
+        raise argparse.ArgumentTypeError(f"no kept run in {folder}: {', '.join(missing)} missing")
+    return folder
 
 
 def replay_of(options: argparse.Namespace) -> str:

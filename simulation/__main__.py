@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from simulation.running import report, run_many
 from simulation.schedule import run
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """The exit status."""
     parser = argparse.ArgumentParser(prog="bin/chaos simulate", description=__doc__)
-    parser.add_argument("--schedules", type=int, default=100_000)
+    parser.add_argument("--schedules", type=count, default=100_000)
     parser.add_argument("--seed", type=int, default=0, help="the first schedule's (default: 0)")
-    parser.add_argument("--processes", type=int, default=None, help="at once (default: 2)")
-    wanted = parser.parse_args()
+    parser.add_argument("--processes", type=count, default=None, help="at once (default: 2)")
+    wanted = parser.parse_args(arguments)
     if wanted.schedules == 1:
         return show(wanted.seed)
     summary = run_many(wanted.seed, wanted.schedules, wanted.processes)
@@ -31,6 +32,14 @@ def main() -> int:
     return 1 if summary.failures else 0
 
 
+def count(text: str) -> int:
+    """Reads how many: none would break nothing and prove nothing."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more: {text}")
+    return number
+
+
 def show(seed: int) -> int:
     """One schedule with its trace."""
     result = run(seed)
@@ -39,4 +48,4 @@ def show(seed: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from simulation.__main__ import main
 from simulation.mutants import MUTANTS
 from simulation.running import first_broken, report, run_chunk
 from simulation.schedule import run
@@ -13,6 +14,16 @@ SCHEDULES_TO_FIND_A_MUTANT = 4_000
 def test_no_schedule_breaks_a_promise() -> None:
     _, broken = run_chunk(range(SCHEDULES))
     assert not broken, "\n".join(report(min(broken, key=lambda result: result.steps)))
+
+
+@pytest.mark.parametrize("option", ["--schedules", "--processes"])
+def test_a_simulation_of_nothing_is_refused(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main([option, "0"])
+    assert refused.value.code == 2
+    assert f"argument {option}: must be 1 or more: 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", MUTANTS)
