@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
 from bench.processor import used_by
+from chassis.addresses import ServerUrl
 from local_runner.places import ROOT, RunDir
 from local_runner.run import forget
 
@@ -40,8 +40,8 @@ class Measured:
 
     def database(self, service: str) -> str:
         """A service's database, as the superuser."""
-        parts = urlsplit(self.database_url)
-        return urlunsplit(parts._replace(path=f"/{self.database_prefix}{service}"))
+        url = ServerUrl.read(self.database_url)
+        return str(url.with_path(f"/{self.database_prefix}{service}"))
 
     def execute(self, service: str, *statements: str) -> None:
         """Runs statements in a service's database, each for itself."""

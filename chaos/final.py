@@ -26,8 +26,8 @@ class System(Protocol):
     def sql(self, service: str, statement: str, parameters: Any = None) -> list[Any]:
         """Rows of a service's database."""
 
-    def control(self, *words: str) -> str:
-        """What `rabbitmqctl` says."""
+    def queues(self, *columns: str) -> list[Row]:
+        """What `rabbitmqctl list_queues` says."""
 
     def chassis(self, *words: str) -> str:
         """What `python -m chassis` says."""
@@ -168,8 +168,8 @@ def rows(system: System, service: str, statement: str) -> list[Row]:
 
 def waiting(system: System) -> dict[str, int]:
     """Queues in which messages are."""
-    said = system.control("-q", "list_queues", "--formatter", "json", "name", "messages")
-    return {queue["name"]: queue["messages"] for queue in json.loads(said) if queue["messages"]}
+    queues = system.queues("name", "messages")
+    return {queue["name"]: queue["messages"] for queue in queues if queue["messages"]}
 
 
 def wait_until_idle(system: System, seconds: float) -> float | None:

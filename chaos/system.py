@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
 from chaos.clock import clocks, remove_leftovers
 from chaos.disk import small_disk
 from chaos.proxy import Proxies, Proxy
+from chassis.addresses import Host, ServerUrl
+from chassis.rabbitmqctl import Rabbitmqctl
 from local_runner.accounts import give, unprivileged
 from local_runner.backing.choice import Backing
 from local_runner.backing.postgresql import LocalPostgres
@@ -96,12 +97,11 @@ class ChaosSystem:
         return self.clocks.given_to(adapted) if self.clocks else adapted
 
     def _proxied(self, process: str, server: str, url: str) -> str:
-        parts = urlsplit(url)
-        login, _, address = parts.netloc.rpartition("@")
-        host, _, port = address.partition(":")
-        proxy = self._all_proxies.to(host, int(port))
+        direct = ServerUrl.read(url)
+        (host,) = direct.hosts
+        proxy = self._all_proxies.to(host.name, int(str(host.port)))
         self.proxies[process, server] = proxy
-        return urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{proxy.port}"))
+        return str(direct.with_hosts(Host("127.0.0.1", proxy.port)))
 
     def processes(self) -> list[str]:
         """Tandem's own processes, such as `booking.1` and `gateway`."""
@@ -175,7 +175,14 @@ class ChaosSystem:
 
     def control(self, *words: str) -> str:
         """What `rabbitmqctl` says."""
-        return said([*self.backing.broker.control, *words], os.environ)
+        return Rabbitmqctl(self.backing.broker.control).run(*words)
+
+    def queues(self, *columns: str) -> list[dict[str, Any]]:
+        """The broker's queues, as `rabbitmqctl list_queues` knows them."""
+        found: list[dict[str, Any]] = Rabbitmqctl(self.backing.broker.control).json(
+            "list_queues", *columns
+        )
+        return found
 
     def chassis(self, *words: str, **environment: str) -> str:
         """What an operator's `python -m chassis ...` says, as the broker's administrator."""
@@ -184,8 +191,7 @@ class ChaosSystem:
 
     def database_url(self, service: str) -> str:
         """A service's database, past the proxies, for the superuser."""
-        parts = urlsplit(self.backing.database.url)
-        return urlunsplit(parts._replace(path=f"/{service}"))
+        return str(ServerUrl.read(self.backing.database.url).with_path(f"/{service}"))
 
     def is_up(self) -> bool:
         """Whether the gateway itself answers."""

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from chaos.checker.__main__ import main
-from chaos.final import FINAL_FILE, SERVICES, UNFINISHED, UNSENT, FinalState, collect
+from chaos.final import FINAL_FILE, SERVICES, UNFINISHED, UNSENT, FinalState, Row, collect
 from chaos.history import HISTORY_FILE, write
 from chaos.tests.story import Story
 
@@ -15,7 +14,7 @@ class Fake:
 
     def __init__(self, unsent: int = 0, dead: int = 0) -> None:
         self.unsent = unsent
-        self.queues = [{"name": "booking.dead-letters", "messages": dead}]
+        self.waiting = [{"name": "booking.dead-letters", "messages": dead}]
         self.asked: list[str] = []
 
     def sql(self, service: str, statement: str, parameters: Any = None) -> list[Any]:
@@ -25,8 +24,8 @@ class Fake:
             return [(self.unsent,)]
         return [(0,)] if statement == UNFINISHED else [([{"id": service}],)]
 
-    def control(self, *words: str) -> str:
-        return json.dumps([*self.queues, {"name": "idle", "messages": 0}])
+    def queues(self, *columns: str) -> list[Row]:
+        return [*self.waiting, {"name": "idle", "messages": 0}]
 
     def chassis(self, *words: str) -> str:
         return " ".join(words)

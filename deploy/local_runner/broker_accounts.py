@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit, urlunsplit
 
+from chassis.addresses import ServerUrl
 from chassis.broker_users import BrokerUser, definitions
 from chassis.prepare import contract_of
+from chassis.rabbitmqctl import Rabbitmqctl, RabbitmqctlFailed
 from local_runner.errors import CannotStart
 from local_runner.places import SERVICES, package_of
 from local_runner.secret_store import SecretStore
-
-SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -31,9 +28,7 @@ class BrokerAccounts:
         if not self.control:
             return self.admin_url
         password = self.secrets.get(f"{process}_broker_password")
-        login = f"{quote(self.prefix + process, safe='')}:{quote(password, safe='')}"
-        parts = urlsplit(self.admin_url)
-        return urlunsplit(parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}"))
+        return str(ServerUrl.read(self.admin_url).with_login(self.prefix + process, password))
 
     def create(self) -> None:
         """Creates the users, or brings their passwords and permissions up to date. Needs no restart of anything."""
@@ -48,15 +43,6 @@ class BrokerAccounts:
             [(BrokerUser.of(self.url(name)), contract_of(of)) for name, of in packages.items()]
         )
         try:
-            done = subprocess.run(  # nosec B603 # our own words, without a shell
-                [*self.control, "import_definitions"],
-                input=json.dumps(wanted),
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
+            Rabbitmqctl(self.control).import_definitions(wanted)
+        except RabbitmqctlFailed as error:
             raise CannotStart(f"The broker's users can't be created: {error}") from error
-        if done.returncode:
-            raise CannotStart(f"The broker's users can't be created:\n{done.stderr[-2000:]}")

@@ -14,8 +14,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
-from urllib.parse import urlsplit, urlunsplit
 
+from chassis.addresses import ServerUrl
+from chassis.rabbitmqctl import Rabbitmqctl
 from local_runner.backing.server import Broker
 from local_runner.errors import StopRequested
 from local_runner.places import ROOT
@@ -136,15 +137,10 @@ def from_here(word: str) -> str:
 def virtual_host(broker: Broker) -> Iterator[str]:
     """The broker's address with a virtual host that is new, and removed at the end."""
     name = f"tandem-test-{os.getpid()}"
-    parts = urlsplit(broker.url)
-    administer(broker, "add_vhost", name)
+    url, rabbitmqctl = ServerUrl.read(broker.url), Rabbitmqctl(broker.control)
+    rabbitmqctl.run("add_vhost", name)
     try:
-        administer(broker, "set_permissions", "-p", name, str(parts.username), ".*", ".*", ".*")
-        yield urlunsplit(parts._replace(path=f"/{name}"))
+        rabbitmqctl.run("set_permissions", "-p", name, url.user, ".*", ".*", ".*")
+        yield str(url.with_path(f"/{name}"))
     finally:
-        administer(broker, "delete_vhost", name)
-
-
-def administer(broker: Broker, *words: str) -> None:
-    """Runs `rabbitmqctl`."""
-    subprocess.run([*broker.control, *words], check=True, capture_output=True, timeout=60)  # nosec B603 # our own words, without a shell
+        rabbitmqctl.run("delete_vhost", name)

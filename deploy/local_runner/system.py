@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit, urlunsplit
 
+from chassis.addresses import ServerUrl
 from local_runner.actor_keys import ActorKeys
 from local_runner.broker_accounts import BrokerAccounts
 from local_runner.places import SERVICES, RunDir, package_of
@@ -53,12 +53,8 @@ class Databases:
         """The service's own database as its `owner`, who changes the schema, or as its `app`, who owns nothing."""
         user = f"{self.prefix}{service}_{role}"
         password = self.secrets.get(f"{service}_{role}_password")
-        parts = urlsplit(self.admin_url)
-        address = parts.netloc.rpartition("@")[2]
-        login = f"{quote(user, safe='')}:{quote(password, safe='')}"
-        return urlunsplit(
-            parts._replace(netloc=f"{login}@{address}", path=f"/{self.prefix}{service}")
-        )
+        mine = ServerUrl.read(self.admin_url).with_login(user, password)
+        return str(mine.with_path(f"/{self.prefix}{service}"))
 
 
 class System:

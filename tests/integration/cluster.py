@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
 import signal
-import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+from chassis.rabbitmqctl import Rabbitmqctl, RabbitmqctlFailed
 from chassis.testing import wait_until
 from local_runner.accounts import remove_folder
 from local_runner.backing.postgresql_pair import SYNCHRONOUS, Member, address_of
@@ -103,9 +102,7 @@ class Cluster:
 
     def control(self, *words: str, node: int = 0) -> Any:
         """What `rabbitmqctl` of a node says, which is JSON."""
-        command = [*self.broker.nodes[node].control, *words, "--quiet", "--formatter", "json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)  # nosec B603 # our own words, without a shell
-        return json.loads(done.stdout)
+        return Rabbitmqctl(self.broker.nodes[node].control).json(*words)
 
     def running_nodes(self, node: int = 0) -> list[str]:
         """Erlang's names of those that are up, as a node knows it."""
@@ -122,7 +119,7 @@ class Cluster:
         """Where a queue is: its `leader`, and the nodes of it that are `online`; none while the node can't say."""
         try:
             rows = self.control("list_queues", "name", "leader", "online", node=node)
-        except subprocess.CalledProcessError:
+        except RabbitmqctlFailed:
             return {"leader": "", "online": []}
         return next(dict(row) for row in rows if row["name"] == queue)
 

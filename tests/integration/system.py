@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
+from chassis.addresses import ServerUrl
 from chassis.testing import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -157,8 +157,8 @@ class RunningSystem:
 
     def database_url(self, service: str) -> str:
         """A service's database, for the superuser."""
-        parts = urlsplit(self.settings["DATABASE_URL"])
-        return urlunsplit(parts._replace(path=f"/{self._prefix}{service}"))
+        url = ServerUrl.read(self.settings["DATABASE_URL"])
+        return str(url.with_path(f"/{self._prefix}{service}"))
 
     def role(self, service: str, kind: str) -> str:
         """The name of a service's database role: `owner` or `app`."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 import shutil
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
-from chassis.addresses import with_hosts
+from chassis.addresses import Host, ServerUrl
 from local_runner.accounts import own_folder, stepping_down
 from local_runner.backing.postgresql import ENVIRONMENT, LocalPostgres
 from local_runner.errors import CannotStart
@@ -49,6 +48,6 @@ class Member(LocalPostgres):
 
 def address_of(servers: Sequence[LocalPostgres]) -> str:
     """All of them in one address, as the superuser; what connects takes the one that may be written."""
-    hosts = ",".join(f"127.0.0.1:{server.port}" for server in servers)
-    url = urlsplit(with_hosts(servers[0].url, hosts))
-    return url._replace(query="target_session_attrs=read-write").geturl()
+    hosts = (Host("127.0.0.1", server.port) for server in servers)
+    url = ServerUrl.read(servers[0].url).with_hosts(*hosts)
+    return str(url.with_query("target_session_attrs=read-write"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chassis.addresses import with_hosts
+from chassis.addresses import Host, ServerUrl
 from local_runner.backing.rabbitmq import LocalRabbit, node_name
 from local_runner.places import RunDir
 from local_runner.ports import free_port
@@ -36,8 +36,8 @@ class RabbitCluster:
     @property
     def url(self) -> str:
         """All nodes in one address, as the administrator."""
-        hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
-        return with_hosts(self.nodes[0].url, hosts)
+        hosts = (Host("127.0.0.1", node.port) for node in self.nodes)
+        return str(ServerUrl.read(self.nodes[0].url).with_hosts(*hosts))
 
     @property
     def control(self) -> tuple[str, ...]:

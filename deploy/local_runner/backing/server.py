@@ -6,10 +6,10 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import psycopg2
 
+from chassis.addresses import ServerUrl
 from local_runner.processes import Spec
 
 AMQP_GREETING = b"AMQP\x00\x00\x09\x01"
@@ -61,9 +61,9 @@ class GivenServer:
 
 def broker_answers(url: str) -> bool:
     """Whether a broker opens the AMQP dialogue: it listens before it can, so a connection alone says little."""
-    address = urlsplit(url)
+    host, *_ = ServerUrl.read(url).hosts
     try:
-        with socket.create_connection((address.hostname, address.port or 5672), timeout=2) as link:
+        with socket.create_connection((host.name, host.port or 5672), timeout=2) as link:
             link.sendall(AMQP_GREETING)
             return link.recv(1) == b"\x01"  # a method frame: Connection.Start
     except OSError:

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from chassis import topology
+from chassis.addresses import Host, ServerUrl
 from chassis.confirmed import ConfirmedPublisher, Outgoing
 from chassis.events import CONTENT_TYPE, Contract, Event
 from chassis.testing import wait_until
@@ -74,10 +74,10 @@ class Wire(socketserver.ThreadingTCPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Ends)
-        broker = urlsplit(os.environ["AMQP_URL"])
-        self.broker = (broker.hostname, broker.port or 5672)
-        own = f"{broker.username}:{broker.password}@127.0.0.1:{self.server_address[1]}"
-        self.url = urlunsplit(broker._replace(netloc=own))
+        direct = ServerUrl.read(os.environ["AMQP_URL"])
+        (broker,) = direct.hosts
+        self.broker = (broker.name, broker.port or 5672)
+        self.url = str(direct.with_hosts(Host("127.0.0.1", self.server_address[1])))
         self.flowing = threading.Event()
         self.flowing.set()
         self.sockets: list[socket.socket] = []

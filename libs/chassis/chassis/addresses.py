@@ -2,19 +2,32 @@
 
 Both are written the way libpq has it, with commas between the hosts and one login for all:
 `amqp://user:password@host1:5672,host2:5672/vhost`, `postgresql://user:password@host1:5432,host2:5432/database`.
+The standard library's `urlsplit` reads one host; what it makes of several differs from one Python to the next.
 """
 
 from __future__ import annotations
 
 import functools
 import random
+import re
 from collections.abc import Callable, Iterator
-from typing import TypeVar
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from dataclasses import dataclass, field, replace
+from typing import Final, Self, TypeVar
+from urllib.parse import parse_qs, quote, unquote
 
 from environs import Env
 
 Value = TypeVar("Value")
+
+# RFC 3986, appendix B, without fragments: no server's address has one.
+URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?]*)(?P<rest>.*)")
+HOST: Final = re.compile(
+    r"(?P<name>\[[0-9A-Za-z:.%_~-]+\]|[^\[\]:@,\s]+)(?::(?P<port>[0-9]{1,5}))?", re.ASCII
+)
+# RFC 3986, section 3.2.2: brackets belong to hosts. Parsers differ in what they make of others, so a login has none.
+RESERVED_FOR_HOSTS: Final = str.maketrans({"[": "%5B", "]": "%5D", "#": "%23"})
+LARGEST_PORT: Final = 65535
+POSTGRESQL_PORT: Final = 5432
 
 # What makes PostgreSQL's client library look for the server that takes writes.
 FOR_WRITING = {"read-write", "primary"}
@@ -29,38 +42,112 @@ def address_setting(env: Env, name: str, read: Callable[[str], Value]) -> Value:
         raise ValueError(f"{name}: {error}") from None
 
 
-def hosts_of(url: str) -> list[str]:
-    """`host:port` as often as the address names one. ValueError if one is empty or has a strange port."""
-    hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
-    for host in hosts:
-        name, _, port = host.rpartition(":") if ":" in host.rpartition("]")[2] else (host, "", "1")
-        if len(hosts) > 1 and not (name and port.isdigit() and int(port) < 65536):
-            raise ValueError("each host between the commas must look like host or host:port")
-    return hosts
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A server's name or IP address, an IPv6 one without its brackets. The port is None where none is given."""
+
+    name: str
+    port: int | None = None
+
+    @classmethod
+    def read(cls, text: str) -> Host:
+        """`host`, `host:port`, `[::1]` or `[::1]:port`; ValueError for anything else."""
+        found = HOST.fullmatch(text)
+        if found is None:
+            raise ValueError(
+                "each host must look like host or host:port, and an IPv6 address like [::1]"
+            )
+        port = None if found["port"] is None else int(found["port"])
+        if port is not None and port > LARGEST_PORT:
+            raise ValueError(f"a port is at most {LARGEST_PORT}")
+        return cls(found["name"].strip("[]"), port)
+
+    def __str__(self) -> str:
+        name = f"[{self.name}]" if ":" in self.name else self.name
+        return name if self.port is None else f"{name}:{self.port}"
 
 
-def with_hosts(url: str, hosts: str) -> str:
-    """The address with other hosts and the same login."""
-    parts = urlsplit(url)
-    login, at, _ = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{login}{at}{hosts}"))
+@dataclass(frozen=True, slots=True)
+class ServerUrl:
+    """The address of a server, or of several that are one system. `str` writes it again.
+
+    `login` is `user:password` as it is written, percent-encoded, or None. `rest` is path and query.
+    """
+
+    scheme: str
+    login: str | None = field(repr=False)
+    hosts: tuple[Host, ...]
+    rest: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """ValueError, which never repeats the address, unless it is one. White space around it is no part of it."""
+        found = URL.fullmatch(text.strip())
+        if found is None:
+            raise ValueError("an address looks like scheme://user:password@host:port/name")
+        login, at, hosts = found["authority"].rpartition("@")
+        return cls(
+            found["scheme"],
+            login.translate(RESERVED_FOR_HOSTS) if at else None,
+            tuple(map(Host.read, hosts.split(","))) if hosts else (),
+            found["rest"],
+        )
+
+    def __str__(self) -> str:
+        login = "" if self.login is None else f"{self.login}@"
+        return f"{self.scheme}://{login}{','.join(map(str, self.hosts))}{self.rest}"
+
+    @property
+    def user(self) -> str:
+        """Decoded; empty where none is given."""
+        return unquote((self.login or "").partition(":")[0])
+
+    @property
+    def password(self) -> str:
+        """Decoded; empty where none is given."""
+        return unquote((self.login or "").partition(":")[2])
+
+    @property
+    def path(self) -> str:
+        """With its slash; empty where there is none."""
+        return self.rest.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """What follows the question mark."""
+        return self.rest.partition("?")[2]
+
+    def with_login(self, user: str, password: str) -> Self:
+        """The same servers for somebody else."""
+        return replace(self, login=f"{quote(user, safe='')}:{quote(password, safe='')}")
+
+    def with_hosts(self, *hosts: Host) -> Self:
+        """The same address at other servers."""
+        return replace(self, hosts=hosts)
+
+    def with_path(self, path: str) -> Self:
+        """Another database or virtual host, with the slash before it; the query stays."""
+        return replace(self, rest=f"{path}{self.rest[len(self.path) :]}")
+
+    def with_query(self, query: str) -> Self:
+        """Other parameters."""
+        return replace(self, rest=f"{self.path}?{query}")
 
 
 def broker_url(text: str) -> str:
-    """The address itself, once it makes sense; ValueError otherwise."""
+    """The address as it is used from here on; ValueError unless it makes sense."""
     if ";" in text:
         raise ValueError(
             "several nodes are written amqp://user:password@host1:port1,host2:port2/vhost"
         )
-    hosts_of(text)
-    return text
+    return str(ServerUrl.read(text))
 
 
 @functools.cache
 def nodes_of(amqp_url: str) -> Nodes:
     """The one list of a broker's nodes that all connections of this process share."""
-    hosts = hosts_of(amqp_url)
-    return Nodes([with_hosts(amqp_url, host) for host in hosts] if len(hosts) > 1 else [amqp_url])
+    url = ServerUrl.read(amqp_url)
+    return Nodes([str(url.with_hosts(host)) for host in url.hosts] or [str(url)])
 
 
 class Nodes:
@@ -83,28 +170,21 @@ class Nodes:
         self._order = (*(node for node in self._order if node != address), address)
 
 
-def database_hosts_as_parameters(url: str) -> str:
+def database_hosts_as_parameters(text: str) -> str:
     """Several hosts in the form that SQLAlchemy understands as well as libpq; one host stays as it is.
 
     ValueError unless the server that takes writes is looked for, which is the default here.
     """
-    hosts = hosts_of(url)
-    if len(hosts) == 1:
-        return url
-    parts = urlsplit(url)
-    wanted = parse_qs(parts.query).get("target_session_attrs", [])
+    url = ServerUrl.read(text)
+    if len(url.hosts) < 2:
+        return str(url)
+    wanted = parse_qs(url.query).get("target_session_attrs", [])
     if not FOR_WRITING.issuperset(wanted):
         raise ValueError("with several hosts target_session_attrs must be read-write")
-    names, ports = zip(*(split_host(host) for host in hosts), strict=True)
-    query = [f"host={','.join(names)}", f"port={','.join(ports)}"]
-    query += [parts.query] if parts.query else []
-    query += [] if wanted else ["target_session_attrs=read-write"]
-    return with_hosts(urlunsplit(parts._replace(query="&".join(query))), "")
-
-
-def split_host(host: str) -> tuple[str, str]:
-    """Name and port, with PostgreSQL's where none is given."""
-    if ":" not in host.rpartition("]")[2]:
-        return host.strip("[]"), "5432"
-    name, _, port = host.rpartition(":")
-    return name.strip("[]"), port
+    query = [
+        f"host={','.join(host.name for host in url.hosts)}",
+        f"port={','.join(str(host.port or POSTGRESQL_PORT) for host in url.hosts)}",
+        *filter(None, [url.query]),
+        *([] if wanted else ["target_session_attrs=read-write"]),
+    ]
+    return str(url.with_hosts().with_query("&".join(query)))

@@ -15,14 +15,13 @@ import secrets
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 from environs import Env
 from kombu import Connection
 
-from chassis.addresses import hosts_of, nodes_of, with_hosts
+from chassis.addresses import ServerUrl, nodes_of
 from chassis.events import Contract
 from chassis.topology import RPC_EXCHANGE
 
@@ -53,9 +52,9 @@ class BrokerUser:
     @classmethod
     def of(cls, amqp_url: str) -> BrokerUser:
         """The user that the address names."""
-        parts = urlsplit(amqp_url)
+        url = ServerUrl.read(amqp_url)
         found: str = Connection(next(iter(nodes_of(amqp_url)))).virtual_host
-        return cls(unquote(parts.username or ""), unquote(parts.password or ""), found)
+        return cls(url.user, url.password, found)
 
 
 def permissions_of(contract: Contract) -> Permissions:
@@ -134,22 +133,22 @@ def account(user: BrokerUser) -> dict[str, str]:
 
 def admit(management_url: str, wanted: dict[str, Any]) -> None:
     """Has the management plugin of the first of the nodes that answers take the definitions. OSError if none does."""
-    for host in (hosts := hosts_of(management_url)):
+    url = ServerUrl.read(management_url)
+    for host in url.hosts:
         try:
-            return admit_at(with_hosts(management_url, host), wanted)
+            return admit_at(url.with_hosts(host), wanted)
         except OSError:
-            if host == hosts[-1]:
+            if host == url.hosts[-1]:
                 raise
     return None
 
 
-def admit_at(management_url: str, wanted: dict[str, Any]) -> None:
+def admit_at(management: ServerUrl, wanted: dict[str, Any]) -> None:
     """The same at one node."""
-    parts = urlsplit(management_url)
-    login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-    address = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    login = f"{management.user}:{management.password}"
+    address = str(replace(management, login=None)).rstrip("/")
     request = urllib.request.Request(  # noqa: S310 - an address from our own settings
-        f"{urlunsplit(address).rstrip('/')}/api/definitions",
+        f"{address}/api/definitions",
         data=json.dumps(wanted).encode(),
         headers={
             "Content-Type": "application/json",

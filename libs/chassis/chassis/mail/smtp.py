@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs
 
+from chassis.addresses import ServerUrl
 from chassis.mail.problems import NotNow, Refused, Unreachable
 
 STARTTLS_POLICIES = ("auto", "required", "never")
@@ -53,18 +54,22 @@ class SmtpServer:
 
 def server_of(url: str, *, ca_file: str | None = None, seconds: float = 60.0) -> SmtpServer:
     """Reads `smtp[s]://[user:password@]host[:port][?starttls=auto|required|never]`; ValueError for anything else."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path.strip("/"):
+    try:
+        parts = ServerUrl.read(url)
+    except ValueError as error:
+        raise ValueError(f"SMTP_URL: {error}") from None
+    if parts.scheme not in {"smtp", "smtps"} or len(parts.hosts) != 1 or parts.path.strip("/"):
         raise ValueError("SMTP_URL must be smtp[s]://user:password@host:port")
+    (host,) = parts.hosts
     starttls = parse_qs(parts.query).get("starttls", ["auto"])[-1]
     if starttls not in STARTTLS_POLICIES:
         raise ValueError(f"starttls in SMTP_URL is one of {', '.join(STARTTLS_POLICIES)}")
     is_tls = parts.scheme == "smtps"
     return SmtpServer(
-        host=parts.hostname,
-        port=parts.port or (465 if is_tls else 587 if parts.username else 25),
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
+        host=host.name.lower(),
+        port=host.port or (465 if is_tls else 587 if parts.user else 25),
+        user=parts.user,
+        password=parts.password,
         is_tls=is_tls,
         starttls=starttls,
         ca_file=ca_file,

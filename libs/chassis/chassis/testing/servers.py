@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shlex
-import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +13,7 @@ from psycopg2 import sql
 from sqlalchemy.engine import URL, make_url
 
 from chassis.config import libpq_url, sqlalchemy_url
+from chassis.rabbitmqctl import Rabbitmqctl
 
 
 def amqp_url() -> str:
@@ -73,9 +72,6 @@ def plain(url: URL) -> str:
     return libpq_url(url.render_as_string(hide_password=False))
 
 
-def broker_control(*arguments: str, definitions: Any = None) -> None:
-    """Runs `RABBITMQCTL`, the command that administers the tests' broker, with definitions as its standard input."""
-    command = [*shlex.split(os.environ["RABBITMQCTL"]), *arguments]
-    subprocess.run(  # nosec B603 # our own words, without a shell
-        command, input=json.dumps(definitions), text=True, check=True, stdout=subprocess.DEVNULL
-    )
+def rabbitmqctl() -> Rabbitmqctl:
+    """What administers the tests' broker: the command in `RABBITMQCTL`."""
+    return Rabbitmqctl(shlex.split(os.environ["RABBITMQCTL"]))

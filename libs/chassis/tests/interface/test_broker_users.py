@@ -5,7 +5,6 @@ import secrets
 import time
 import uuid
 from datetime import UTC, datetime
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from amqp import Message
@@ -14,6 +13,7 @@ from kombu import Connection
 from toy_service.events import CONTRACT, Thing
 
 from chassis import broker_users, context, topology
+from chassis.addresses import ServerUrl
 from chassis.broker_users import BrokerUser
 from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
 from chassis.context import CallContext
@@ -21,15 +21,13 @@ from chassis.errors import Unavailable
 from chassis.events import Contract, Event, Published, Subscription
 from chassis.rpc.client import RpcClient
 from chassis.testing import actor, wait_until
-from chassis.testing.servers import amqp_url, broker_control
+from chassis.testing.servers import amqp_url, rabbitmqctl
 
 OTHER = Contract("other", publishes=(Published("thing_done", Thing, ""),), calls=("toy",))
 
 
 def as_user(name, password):
-    parts = urlsplit(amqp_url())
-    address = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{name}:{password}@{address}"))
+    return str(ServerUrl.read(amqp_url()).with_login(name, password))
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +41,10 @@ def users():
         for contract in (CONTRACT, OTHER)
     }
     wanted = [(BrokerUser.of(url), contract) for contract, url in found.items()]
-    broker_control("import_definitions", definitions=broker_users.definitions(wanted))
+    rabbitmqctl().import_definitions(broker_users.definitions(wanted))
     yield {contract.service: url for contract, url in found.items()}
     for user, _ in wanted:
-        broker_control("delete_user", user.name)
+        rabbitmqctl().run("delete_user", user.name)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
-from chassis.addresses import hosts_of, nodes_of, with_hosts
+from chassis.addresses import Host, ServerUrl, nodes_of
 from chassis.config import sqlalchemy_url
 from chassis.connections import CONNECT_SECONDS, RECOVERABLE, opened
 from chassis.contention import run_again_on_contention
@@ -17,23 +17,24 @@ from chassis.database import SYSTEM, Database
 from chassis.errors import Unavailable
 from chassis.testing.servers import amqp_url
 
-NOBODY = "127.0.0.1:1"
+NOBODY = Host("127.0.0.1", 1)
 
 
 @pytest.fixture
 def deaf():
     """The address of a server that takes connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        yield f"127.0.0.1:{server.getsockname()[1]}"
+        yield Host("127.0.0.1", server.getsockname()[1])
 
 
 def broker_beside(*others):
     """The tests' broker as the last of several nodes, for a process that has not tried any yet."""
-    url = with_hosts(amqp_url(), ",".join([*others, *hosts_of(amqp_url())]))
-    nodes = nodes_of(url)
-    for host in hosts_of(url):
-        nodes.is_down(with_hosts(url, host))
-    return url
+    one = ServerUrl.read(amqp_url())
+    several = one.with_hosts(*others, *one.hosts)
+    nodes = nodes_of(str(several))
+    for host in several.hosts:
+        nodes.is_down(str(several.with_hosts(host)))
+    return str(several)
 
 
 def test_a_node_that_refuses_is_passed_over_at_once():
@@ -52,7 +53,7 @@ def test_a_node_that_hangs_costs_one_attempt_and_is_the_last_from_then_on(deaf):
 
 
 def test_where_no_node_answers_the_error_comes_in_time(deaf):
-    nowhere = with_hosts(amqp_url(), f"{NOBODY},{deaf}")
+    nowhere = str(ServerUrl.read(amqp_url()).with_hosts(NOBODY, deaf))
     started = time.monotonic()
     for _ in range(2):
         with pytest.raises(RECOVERABLE):
@@ -78,9 +79,9 @@ def run(url, statement):
 
 
 def database(*others):
-    url = os.environ["DATABASE_URL"]
-    several = with_hosts(url, ",".join([*others, *hosts_of(url)]))
-    return Database(sqlalchemy_url(several), service="test")
+    one = ServerUrl.read(os.environ["DATABASE_URL"])
+    several = one.with_hosts(*others, *one.hosts)
+    return Database(sqlalchemy_url(str(several)), service="test")
 
 
 def make_read_only(found):

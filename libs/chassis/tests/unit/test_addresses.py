@@ -1,9 +1,14 @@
 """Servers that are several, written as one address."""
 
+from urllib.parse import unquote, urlsplit
+
 import pytest
 from environs import Env
+from hypothesis import example, given
+from hypothesis import strategies as st
+from kombu import Connection
 
-from chassis.addresses import Nodes, address_setting, broker_url, nodes_of
+from chassis.addresses import Host, Nodes, ServerUrl, address_setting, broker_url, nodes_of
 from chassis.broker_users import BrokerUser
 from chassis.config import libpq_url, sqlalchemy_url
 
@@ -38,7 +43,19 @@ def test_the_broker_user_is_the_same_on_each_node():
 
 
 @pytest.mark.parametrize(
-    "url", ["amqp://u:secret@h1//;amqp://u:secret@h2//", "amqp://u:secret@h1:x,h2//"]
+    "url",
+    [
+        "amqp://u:secret@h1//;amqp://u:secret@h2//",
+        "amqp://u:secret@h1:x,h2//",
+        "amqp://u:secret@h:65536//",
+        "amqp://u:secret@::1//",
+        "amqp://u:secret@[::1//",
+        "amqp://u:secret@h1,//",
+        "amqp://u:secret@a b//",
+        "u:secret@h1",
+        "amqp:u:secret@h1",
+        "",
+    ],
 )
 def test_an_address_that_makes_no_sense_is_named_without_its_password(monkeypatch, url):
     monkeypatch.setenv("AMQP_URL", url)
@@ -62,3 +79,78 @@ def test_one_database_server_stays_as_it_is():
 def test_of_several_database_servers_only_the_one_that_takes_writes_will_do():
     with pytest.raises(ValueError, match="read-write"):
         sqlalchemy_url("postgresql://u:p@h1,h2/db?target_session_attrs=prefer-standby")
+
+
+NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,8}(\.[a-z0-9]{1,3})?", fullmatch=True)
+IP_ADDRESSES = st.ip_addresses().map(str)
+HOSTS = st.builds(Host, NAMES | IP_ADDRESSES, st.none() | st.integers(0, 65535))
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=12)
+RESTS = st.from_regex(r"(/[a-z%/]{0,6})?(\?[a-z]{1,3}=[a-z:/@,\[\]]{0,5})?", fullmatch=True)
+
+
+@given(user=WORDS, password=WORDS, hosts=st.lists(HOSTS, min_size=1, max_size=4), rest=RESTS)
+@example(user="u", password="p", hosts=[Host("h1", 5673), Host("::1", 5674)], rest="/v")
+def test_what_is_written_is_read_again_whatever_the_login_and_the_hosts(
+    user, password, hosts, rest
+):
+    url = ServerUrl("amqp", None, tuple(hosts), rest).with_login(user, password)
+    read = ServerUrl.read(f" {url}\n")
+    assert read == url
+    assert (read.user, read.password, list(read.hosts)) == (user, password, hosts)
+    assert {node.partition("@")[2] for node in nodes_of(str(url))} == {
+        f"{host}{rest}" for host in hosts
+    }
+
+
+def read_or_refused(text):
+    """The address, or why it is none."""
+    try:
+        return ServerUrl.read(text)
+    except ValueError as error:
+        return str(error)
+
+
+@given(hosts=st.text() | st.text(alphabet="ab:/@,[]?#%1.\n ", max_size=30))
+def test_any_text_is_an_address_or_refused_without_repeating_it(hosts):
+    found = read_or_refused(f"amqp://u:tell-nobody@{hosts}")
+    if isinstance(found, str):
+        assert "tell-nobody" not in found
+    else:
+        assert ServerUrl.read(str(found)) == found
+
+
+@given(host=HOSTS, user=NAMES, password=NAMES, rest=RESTS)
+def test_one_server_is_read_as_the_standard_library_reads_it(host, user, password, rest):
+    text = f"amqp://{user}:{password}@{host}{rest}"
+    ours, theirs = ServerUrl.read(text), urlsplit(text)
+    assert (ours.user, ours.password) == (theirs.username, theirs.password)
+    assert (ours.hosts[0].name, ours.hosts[0].port) == (theirs.hostname, theirs.port)
+    assert (ours.path, ours.query) == (theirs.path, theirs.query)
+
+
+@given(password=WORDS)
+@example(password="[]#%/:@")
+def test_each_node_is_an_address_that_kombu_reads(password):
+    url = ServerUrl.read("amqp://u@h1,[::1]:5673/place").with_login("u", password)
+    for node in nodes_of(str(url)):
+        connection = Connection(node)
+        assert connection.password == password
+        assert (connection.hostname, connection.port) in {("h1", None), ("::1", 5673)}
+
+
+@pytest.mark.parametrize("password", ["p[w", "p]w", "p#w", "p@w"])
+def test_what_belongs_to_hosts_may_stand_in_a_password(password):
+    (node,) = nodes_of(f"amqp://u:{password}@h:5672//")
+    assert Connection(node).password == password
+    assert unquote(ServerUrl.read(node).password) == password
+
+
+def test_an_address_shows_no_password_where_it_is_represented():
+    assert "secret" not in repr(ServerUrl.read("amqp://u:secret@h1,h2/place"))
+
+
+def test_another_database_has_the_same_login_hosts_and_parameters():
+    url = ServerUrl.read("postgresql://u:p@h1:1,[::1]:2/postgres?target_session_attrs=primary")
+    assert str(url.with_login("a@b", "/").with_path("/booking")) == (
+        "postgresql://a%40b:%2F@h1:1,[::1]:2/booking?target_session_attrs=primary"
+    )
