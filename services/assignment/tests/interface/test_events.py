@@ -14,12 +14,6 @@ from chassis.errors import Unavailable
 from chassis.testing import wait_until
 
 
-def own_connection_url(organization: Any) -> str:
-    """The service's database as the superuser, for a transaction that a test holds open."""
-    database = organization.service.database
-    return f"{database.admin.rpartition('/')[0]}/{database.name}"
-
-
 def test_a_student_is_created_with_the_instructors_chosen(organization: Any) -> None:
     pair, assignment_id, by = organization.pair(), str(uuid.uuid4()), str(uuid.uuid4())
     chosen = [{"id": assignment_id, **pair}]
@@ -140,7 +134,7 @@ def test_a_booking_that_waited_for_an_end_is_withdrawn(organization: Any) -> Non
     pair = organization.known_pair()
     organization.call("assign", **pair)
     booking = organization.booked(pair)
-    ending = psycopg2.connect(own_connection_url(organization))
+    ending = psycopg2.connect(organization.service.database.superuser)
     with ending.cursor() as cursor:
         cursor.execute(
             "UPDATE assignments SET ended_at = clock_timestamp(), ended_by = assigned_by"

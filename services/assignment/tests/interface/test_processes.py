@@ -6,12 +6,15 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg2
 import pytest
 
 from chassis import migrations
 from chassis.errors import Unavailable
+from chassis.events import Event
 from chassis.testing import ServiceProcess, wait_until
 
 
@@ -47,12 +50,12 @@ def test_a_kill_in_the_middle_loses_nothing_and_repeats_nothing(new_organization
         organization = new_organization(mortal)
         pairs = [organization.pair() for _ in range(300)]
         bookings = [organization.booked(pair) for pair in pairs]
-        for event in bookings:
-            mortal.publish_to_it(event)
-        wait_until(lambda: mortal.sql("SELECT count(*) FROM inbox")[0][0] > 10)
-        mortal.kill()
-        done_before = mortal.sql("SELECT count(*) FROM inbox")[0][0]
-        assert done_before < 300, "killed too late to show anything"
+        with held_up(mortal, bookings[150]):
+            for event in bookings:
+                mortal.publish_to_it(event)
+            wait_until(lambda: mortal.sql("SELECT count(*) FROM inbox")[0][0] > 10)
+            mortal.kill()
+        assert 10 < mortal.sql("SELECT count(*) FROM inbox")[0][0] < 300
         mortal.start()
         organization.wait_for(*bookings)
         assert all(len(organization.rows(pair)) == 1 for pair in pairs)
@@ -64,6 +67,19 @@ def test_a_kill_in_the_middle_loses_nothing_and_repeats_nothing(new_organization
         assert len(told) == len(set(told)) == 300
         unsent = "SELECT count(*) FROM outbox WHERE sent_at IS NULL"
         wait_until(lambda: mortal.sql(unsent)[0][0] == 0, 30)
+
+
+@contextmanager
+def held_up(service: ServiceProcess, event: Event) -> Iterator[None]:
+    """Keeps an event's handler waiting: another transaction has noted the event and may yet commit."""
+    connection = psycopg2.connect(service.database.superuser)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO inbox (event_id, handler) VALUES (%s, %s)",
+            (str(event.id), f"assignment.on_{event.source}_{event.name}"),
+        )
+        yield
+    connection.close()
 
 
 def test_two_copies_share_the_work_and_keep_the_rules(new_organization: Any) -> None:

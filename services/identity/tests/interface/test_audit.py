@@ -307,7 +307,7 @@ def test_an_event_that_makes_no_sense_holds_nobody_up(organization: Any) -> None
 def test_nobody_changes_the_log_by_the_way(organization: Any, statement: str, role: str) -> None:
     entries(organization, 2)
     database = organization.service.database
-    url = f"{database.admin.rpartition('/')[0]}/{database.name}"
+    url = database.superuser
     connection = psycopg2.connect(url if role == "admin" else getattr(database, role))
     scope = f"SELECT set_config('app.organization_id', '{organization.id}', true)"
     with connection, connection.cursor() as cursor, pytest.raises(psycopg2.Error) as refused:
