@@ -18,7 +18,7 @@ from chassis.context import Actor
 from chassis.database import Database, UnitOfWork
 from chassis.errors import Forbidden, Invalid
 from chassis.fields import StrictSchema, Text
-from chassis.pages import decode_cursor, encode_cursor
+from chassis.pages import decode_cursor, encode_cursor, moment
 
 Place = Sequence[Any] | None
 Read = Callable[[UnitOfWork, uuid.UUID, Place], Sequence[Any]]
@@ -113,14 +113,6 @@ def kind_of(key: sa.ColumnElement[Any]) -> Callable[[Any], Any]:
         str: str,
     }
     return kinds[key.type.python_type]
-
-
-def moment(value: Any) -> datetime:
-    """A moment in a cursor."""
-    found = datetime.fromisoformat(value)
-    if found.tzinfo is None:
-        raise ValueError("a moment without an offset")
-    return found
 
 
 def whole(value: Any) -> int:

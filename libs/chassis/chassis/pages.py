@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
@@ -22,7 +23,7 @@ def encode_cursor(*keys: Any) -> str:
 def decode_cursor(cursor: str, *kinds: Callable[[Any], Any]) -> list[Any]:
     """The keys that `encode_cursor` was given, each converted by its kind (`str`, `int`, `uuid.UUID`, ...).
 
-    For a moment pass `datetime.fromisoformat`. Raises Invalid naming `/cursor` for anything else.
+    For a moment pass `moment`. Raises Invalid naming `/cursor` for anything else.
     """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
@@ -32,6 +33,14 @@ def decode_cursor(cursor: str, *kinds: Callable[[Any], Any]) -> list[Any]:
         return [kind(key) for kind, key in zip(kinds, keys, strict=True)]
     except (ValueError, TypeError, binascii.Error, OverflowError, AttributeError) as error:
         raise Invalid.field("/cursor", "Not a cursor of this list.") from error
+
+
+def moment(key: Any) -> datetime:
+    """A cursor's moment; ValueError for one without an offset, which PostgreSQL would take for its own local time."""
+    found = datetime.fromisoformat(key)
+    if found.tzinfo is None:
+        raise ValueError("a moment without an offset")
+    return found
 
 
 def page(

@@ -127,11 +127,3 @@ def sequence_key(value: Any) -> int:
     if type(value) is not int or not 0 < value < 2**63:
         raise ValueError("not a sequence")
     return value
-
-
-def moment_key(value: Any) -> datetime:
-    """A cursor's moment; ValueError for what is none."""
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        raise ValueError("a moment without an offset")
-    return moment

@@ -14,7 +14,7 @@ from chassis.database import Database, UnitOfWork
 from chassis.erasing import erase, is_any_erased
 from chassis.errors import Forbidden, Unavailable
 from chassis.events import Event
-from chassis.pages import decode_cursor, page
+from chassis.pages import decode_cursor, moment, page
 from messaging_service import access, errors, events, schemas
 from messaging_service.clients import Assignments
 from messaging_service.domain import Fact, Pair
@@ -153,8 +153,8 @@ def list_conversations(
 def _conversation_cursor(cursor: str | None) -> tuple[datetime, uuid.UUID] | None:
     if cursor is None:
         return None
-    moment, conversation_id = decode_cursor(cursor, schemas.moment_key, uuid.UUID)
-    return moment, conversation_id
+    last_activity_at, conversation_id = decode_cursor(cursor, moment, uuid.UUID)
+    return last_activity_at, conversation_id
 
 
 def _record_last_messages(uow: UnitOfWork, actor: Actor, rows: Sequence[Any]) -> None:

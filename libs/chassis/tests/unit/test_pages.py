@@ -1,22 +1,27 @@
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import Invalid
-from chassis.pages import decode_cursor, encode_cursor, page
+from chassis.pages import decode_cursor, encode_cursor, moment, page
 
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 
 
 @given(MOMENTS, st.uuids(), st.text(), st.integers(-(2**63), 2**63 - 1))
-def test_a_cursor_comes_back_as_it_was(moment, id_, text, number):
-    cursor = encode_cursor(moment.isoformat(), id_, text, number)
+def test_a_cursor_comes_back_as_it_was(at, id_, text, number):
+    cursor = encode_cursor(at.isoformat(), id_, text, number)
     assert cursor.isascii()
-    found = decode_cursor(cursor, datetime.fromisoformat, uuid.UUID, str, int)
-    assert found == [moment, id_, text, number]
+    found = decode_cursor(cursor, moment, uuid.UUID, str, int)
+    assert found == [at, id_, text, number]
+
+
+def test_a_moment_without_an_offset_is_refused():
+    with pytest.raises(Invalid):
+        decode_cursor(encode_cursor("2030-01-31T15:00:00"), moment)
 
 
 @given(st.one_of(st.text(), st.binary().map(lambda raw: raw.decode("latin-1"))))

@@ -12,7 +12,7 @@ from assignment_service.domain import Pair, Role
 from assignment_service.use_cases.deciding import ids_of
 from chassis.context import Actor
 from chassis.database import Database
-from chassis.pages import decode_cursor, encode_cursor, page
+from chassis.pages import decode_cursor, encode_cursor, moment, page
 
 MOST_PARTNERS: Final = 10_000  # a page of about a megabyte
 
@@ -38,7 +38,7 @@ def place_of(cursor: str | None) -> tuple[datetime, uuid.UUID] | None:
     """Where the page before ended; Invalid for what is no cursor of ours."""
     if cursor is None:
         return None
-    assigned_at, assignment_id = decode_cursor(cursor, datetime.fromisoformat, uuid.UUID)
+    assigned_at, assignment_id = decode_cursor(cursor, moment, uuid.UUID)
     return assigned_at, assignment_id
 
 

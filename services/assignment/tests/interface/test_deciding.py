@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -153,8 +154,20 @@ def test_people_list_their_own_assignments_and_no_others(organization: Any, role
     assert organization.call("list_assignments", stranger, **mine)["items"] == []
 
 
+def cursor_of(*keys: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(keys).encode()).decode()
+
+
 @pytest.mark.parametrize(
-    "cursor", ["x", "", "[]", base64.urlsafe_b64encode(b'["2020-01-01",1]').decode(), "é" * 400]
+    "cursor",
+    [
+        "x",
+        "",
+        "[]",
+        cursor_of("2020-01-01", 1),
+        cursor_of("2020-01-01T00:00:00", str(uuid.uuid4())),
+        "é" * 400,
+    ],
 )
 def test_a_cursor_that_is_none_is_refused(organization: Any, cursor: str) -> None:
     with pytest.raises(Invalid) as caught:

@@ -12,8 +12,7 @@ from booking_service.domain import Session
 from booking_service.schemas import session_view
 from chassis.context import Actor
 from chassis.database import Database
-from chassis.errors import Invalid
-from chassis.pages import decode_cursor, page
+from chassis.pages import decode_cursor, moment, page
 
 
 def find_session(database: Database, actor: Actor, session_id: uuid.UUID) -> Session:
@@ -41,7 +40,5 @@ def list_sessions(database: Database, actor: Actor, arguments: Mapping[str, Any]
 
 
 def _position(cursor: str) -> tuple[datetime, uuid.UUID]:
-    starts_at, session_id = decode_cursor(cursor, datetime.fromisoformat, uuid.UUID)
-    if starts_at.tzinfo is None:
-        raise Invalid.field("/cursor", "Not a cursor of this list.")
+    starts_at, session_id = decode_cursor(cursor, moment, uuid.UUID)
     return starts_at.astimezone(UTC), session_id
