@@ -6,8 +6,8 @@ import csv
 import io
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
-from zoneinfo import ZoneInfo
 
+from chassis.time_zones import ZoneInfo
 from local_runner.demo import story
 from local_runner.demo.__main__ import lesson_start
 

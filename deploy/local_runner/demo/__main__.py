@@ -10,8 +10,8 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from chassis.time_zones import ZoneInfo
 from local_runner.demo import ORGANIZATION, OWNER_LOGIN, story
 from local_runner.demo.client import ApiError, Client
 

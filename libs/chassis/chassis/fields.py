@@ -6,7 +6,6 @@ Shared by the services (RPC arguments) and the gateway (HTTP). Everything unknow
 from __future__ import annotations
 
 import re
-import zoneinfo
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -15,6 +14,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from chassis.errors import FieldError, Invalid
+from chassis.time_zones import known_zones
 
 # Control characters, DEL and lone surrogates: PostgreSQL or UTF-8 can't take them, or nobody can see them.
 UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -109,12 +109,6 @@ class Zone(Text):
         if name not in known_zones():
             raise ValidationError("Not a known IANA time zone.")
         return name
-
-
-@cache
-def known_zones() -> frozenset[str]:
-    """The zone names people may use (no `localtime`, no `posixrules`)."""
-    return frozenset(zoneinfo.available_timezones() - {"localtime", "Factory"})
 
 
 def parse_datetime(value: Any) -> datetime:

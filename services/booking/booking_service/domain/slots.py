@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from booking_service import errors
 from booking_service.domain.people import Capacity
+from chassis.time_zones import ZoneInfo
 
 MIN_MINUTES: Final = 5
 MAX_MINUTES: Final = 720

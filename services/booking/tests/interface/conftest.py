@@ -14,6 +14,7 @@ import pytest
 from chassis.context import Actor, CallContext
 from chassis.events import Event
 from chassis.testing import FakeNeighbour, ServiceProcess, actor
+from chassis.testing.zone_files import write_wrong_zone_files
 
 # Slots far from each other and from now: each booking that isn't about clashes takes its own.
 _hours = itertools.count(24)
@@ -138,8 +139,10 @@ def authorize(kwargs: dict[str, Any], call: CallContext) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def service() -> Iterator[ServiceProcess]:
-    with ServiceProcess("booking_service") as process:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """The process, on a machine whose zone files are wrong."""
+    settings = write_wrong_zone_files(tmp_path_factory.mktemp("zoneinfo"))
+    with ServiceProcess("booking_service", settings=settings) as process:
         yield process
 
 
