@@ -153,3 +153,11 @@ def test_an_image_installs_its_own_lock_and_runs_as_nobody_special(dockerfile: P
     assert f"COPY requirements/{dockerfile.name}.txt requirements.txt" in text
     assert "--require-hashes" in text
     assert "USER tandem" in text
+
+
+@pytest.mark.parametrize(
+    "dockerfile", [ROOT / "gateway", *(ROOT / "services" / name for name in SERVICES)]
+)
+def test_an_image_has_its_zone_data_from_the_lock(dockerfile: Path, compose: Any) -> None:
+    assert 'ENV PYTHONTZPATH=""' in (dockerfile / "Dockerfile").read_text().splitlines()
+    assert "PYTHONTZPATH" not in compose[dockerfile.name]["environment"]

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 SECONDS = 150
 COMMAND = (sys.executable, "-m", "import_service.reading")
-ENVIRONMENT = ("PATH", "PYTHONPATH", "VIRTUAL_ENV")
+ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONTZPATH", "VIRTUAL_ENV")
 
 
 def read_file(
