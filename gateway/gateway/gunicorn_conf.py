@@ -46,7 +46,12 @@ def on_starting(_server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Connects before the first request rather than in it."""
+    import structlog
+
+    from chassis.time_zones import data_version
+
     worker.wsgi.parts.start()
+    structlog.get_logger().info("gateway.started", time_zone_data=data_version())
 
 
 def worker_exit(_server: Any, worker: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import tzdata
 
 from chassis.testing import wait_until
 
@@ -42,6 +43,14 @@ def handled(system: RunningSystem, process: str) -> float:
     """How many calls and events a process has worked on."""
     text = requests.get(f"{system.health_url(process)}/metrics", timeout=10).text
     return sum(float(number) for number in HANDLED.findall(text))
+
+
+def test_every_process_uses_the_pinned_zone_data(shared_system: RunningSystem) -> None:
+    urls = [shared_system.url, *map(shared_system.health_url, shared_system.processes(*SERVICES))]
+    assert len(urls) > len(SERVICES)
+    for url in urls:
+        metrics = requests.get(f"{url}/metrics", timeout=10).text
+        assert f'tandem_time_zone_data_info{{version="{tzdata.IANA_VERSION}"}} 1.0' in metrics, url
 
 
 @pytest.mark.parametrize("service", SERVICES)

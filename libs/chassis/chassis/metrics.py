@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, Info
 
 from chassis.errors import ServiceError
+from chassis.time_zones import data_version
 
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
@@ -50,6 +51,8 @@ dead_letters_waiting = Gauge(
     "tandem_dead_letters_waiting",
     "Messages of the service that were given up and wait for somebody",
 )
+time_zone_data = Info("tandem_time_zone_data", "Release of the time zone data in use")
+time_zone_data.info({"version": data_version()})
 
 
 def handled_call(method: str, outcome: str, seconds: float) -> None:

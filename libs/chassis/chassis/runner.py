@@ -28,6 +28,7 @@ from chassis.prepare import contract_of
 from chassis.relay import Relay, prune
 from chassis.rpc.client import RpcClient
 from chassis.signing import ActorSigner, ActorVerifier
+from chassis.time_zones import data_version
 
 log = structlog.get_logger()
 
@@ -116,7 +117,7 @@ class Process:
         eventlet.spawn(self._prune_for_ever)
         self._container.start()
         self._serving = True
-        log.info("service.started")
+        log.info("service.started", time_zone_data=data_version())
         death = eventlet.spawn(self._container.wait)
         death.link(lambda _: self._stop.set())
         self._stop.wait()
