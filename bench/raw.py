@@ -106,8 +106,8 @@ class BareBooking:
             )
             cursor.execute(
                 "INSERT INTO session VALUES (gen_random_uuid(), %s, %s, %s, tstzrange("
-                "timestamptz '2030-01-01' + %s * interval '1 hour', "
-                "timestamptz '2030-01-01' + %s * interval '1 hour'))",
+                "timestamptz '2030-01-01 00:00+00' + %s * interval '1 hour', "
+                "timestamptz '2030-01-01 00:00+00' + %s * interval '1 hour'))",
                 (*pair, hour, hour + 1),
             )
             cursor.execute("INSERT INTO outbox (body) VALUES (%s)", (EVENT_BODY,))
