@@ -19,7 +19,7 @@ from chassis.addresses import ServerUrl
 from chassis.rabbitmqctl import Rabbitmqctl
 from local_runner.backing.server import Broker
 from local_runner.errors import StopRequested
-from local_runner.places import ROOT
+from local_runner.pytest_arguments import PYTEST
 from local_runner.supervisor import Supervisor
 
 AFTER_STOP_SECONDS = 20.0
@@ -64,11 +64,10 @@ class Lane:
             return
         self._suite = next(iter(self._waiting))
         words = self._waiting.pop(self._suite)
-        command = [sys.executable, "-m", "pytest", *map(from_here, words)]
         with self._out() as out:
             print(f"\n== {self._suite}", file=out, flush=True)
             self._pytest = subprocess.Popen(  # nosec B603 # our own words, without a shell
-                command, cwd=ROOT, env=self._environment, stdout=out, stderr=out
+                [*PYTEST, *words], env=self._environment, stdout=out, stderr=out
             )
 
     @contextlib.contextmanager
@@ -123,14 +122,6 @@ def run(supervisor: Supervisor, lanes: Sequence[Lane]) -> dict[str, int]:
     for lane in others:
         lane.show()
     return {suite: status for lane in lanes for suite, status in lane.statuses.items()}
-
-
-def from_here(word: str) -> str:
-    """A path given from another working directory still means what it says; options stay as they are."""
-    path, separator, test = word.partition("::")
-    if word.startswith("-") or not Path(path).exists():
-        return word
-    return f"{Path(path).resolve()}{separator}{test}"
 
 
 @contextlib.contextmanager

@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from local_runner import lanes
+from local_runner import lanes, pytest_arguments
 from local_runner.accounts import remove_folder
 from local_runner.backing.server import Broker, Server
 from local_runner.backing.throwaway import throwaway_servers
 from local_runner.lanes import AFTER_STOP_SECONDS, Lane
 from local_runner.places import ROOT, RunDir
 from local_runner.processes import carrying, end_leftovers
+from local_runner.pytest_arguments import Arguments
 from local_runner.secret_store import SecretStore
 from local_runner.supervisor import Supervisor
 
@@ -49,7 +50,11 @@ NOTHING_COLLECTED = 5
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Pytest's own exit status."""
+    """Pytest's own exit status. What pytest refuses, or answers without a test, starts no server."""
+    read = pytest_arguments.read(arguments)
+    if isinstance(read, int):
+        return read
+    wanted = by_suite(read)
     with own_run_dir() as run_dir, servers_for(run_dir) as (supervisor, broker, database):
         environment = {
             **os.environ,
@@ -60,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
         }
         environment.pop("RUN_DIR", None)
         try:
-            return run_suites(supervisor, broker, arguments, environment)
+            return run_suites(supervisor, broker, wanted, environment)
         finally:
             end_what_tests_left(f"{MARK}={run_dir.path}")
 
@@ -114,10 +119,12 @@ def start(supervisor: Supervisor, broker: Server, database: Server) -> None:
 
 
 def run_suites(
-    supervisor: Supervisor, broker: Broker, arguments: Sequence[str], environment: dict[str, str]
+    supervisor: Supervisor,
+    broker: Broker,
+    wanted: Mapping[str, Sequence[str]],
+    environment: dict[str, str],
 ) -> int:
-    """Every project's tests, or those that the paths in `arguments` name."""
-    wanted = by_suite(arguments)
+    """Runs pytest once for each suite that is wanted."""
     first = {suite: words for suite, words in wanted.items() if suite not in LANES[1]}
     second = {suite: words for suite, words in wanted.items() if suite in LANES[1]}
     if not (first and second and broker.control and os.environ.get(SIDE_BY_SIDE) == "yes"):
@@ -128,15 +135,13 @@ def run_suites(
         return overall(lanes.run(supervisor, [Lane(first, environment), beside]))
 
 
-def by_suite(arguments: Sequence[str]) -> dict[str, list[str]]:
-    """Pytest's arguments for each project that is wanted: all of them unless paths are named."""
-    paths = [word for word in arguments if names_tests(word)]
-    options = [word for word in arguments if word not in paths]
-    if not paths:
-        return {suite: [*options, suite] for suite in SUITES}
+def by_suite(arguments: Arguments) -> dict[str, list[str]]:
+    """Pytest's words for each project that is wanted: all of them unless paths are named."""
+    if not arguments.paths:
+        return {suite: [*arguments.options, str(ROOT / suite)] for suite in SUITES}
     wanted: dict[str, list[str]] = {}
-    for word in paths:
-        wanted.setdefault(suite_of(word), list(options)).append(word)
+    for path in arguments.paths:
+        wanted.setdefault(suite_of(path), list(arguments.options)).append(path)
     return wanted
 
 
@@ -153,11 +158,6 @@ def overall(statuses: Mapping[str, int]) -> int:
         print(f"\nFailed: {', '.join(failed)}", flush=True)
         return next(iter(failed.values()))
     return min(statuses.values())
-
-
-def names_tests(word: str) -> bool:
-    """Whether an argument is a path of tests rather than an option."""
-    return not word.startswith("-") and Path(word.partition("::")[0]).exists()
 
 
 def end_what_tests_left(mark: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from local_runner.places import ROOT
-from local_runner.test import SUITES, by_suite, names_tests, overall
+from local_runner.pytest_arguments import Arguments
+from local_runner.test import SUITES, by_suite, overall
 
 
 def test_every_test_file_belongs_to_exactly_one_suite() -> None:
@@ -29,20 +30,15 @@ def test_a_failure_of_any_suite_is_the_whole_runs(statuses: dict[str, int], stat
     assert overall(statuses) == status
 
 
-def test_only_words_that_exist_as_paths_choose_tests() -> None:
-    assert names_tests(__file__)
-    assert names_tests(f"{__file__}::test_any")
-    assert not names_tests("-x")
-    assert not names_tests("not slow")
-
-
 def test_without_paths_every_suite_runs_with_the_options() -> None:
-    assert by_suite(["-x"]) == {suite: ["-x", suite] for suite in SUITES}
+    assert by_suite(Arguments(options=("-x",))) == {
+        suite: ["-x", str(ROOT / suite)] for suite in SUITES
+    }
 
 
 def test_paths_of_two_projects_run_apart() -> None:
     here, there = __file__, str(ROOT / "gateway" / "tests")
-    assert by_suite([here, "-x", there, f"{here}::test_any"]) == {
+    assert by_suite(Arguments((here, there, f"{here}::test_any"), ("-x",))) == {
         "deploy/tests": ["-x", here, f"{here}::test_any"],
         "gateway": ["-x", there],
     }
