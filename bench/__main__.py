@@ -14,6 +14,7 @@ from bench import report
 from bench.figures import Figure
 from bench.measures import MEASUREMENTS, QUICK, REFERENCES, WHOLE, Size
 from bench.system import Measured, already_running, fresh
+from local_runner.errors import CannotStart
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -94,4 +95,7 @@ def sentence(figure: Figure) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except CannotStart as error:
+        sys.exit(f"bin/bench: {error}")

@@ -20,6 +20,7 @@ from bench.figures import Figure, figure
 from bench.http import Connection
 from bench.system import Measured, fresh
 from bench.world import API, PASSWORD, Organization, sign_up
+from local_runner.errors import CannotStart
 
 HOME, ELSEWHERE = "198.51.100.7", "198.51.100.200"
 SETTINGS = {"RATE_LIMIT_SCALE": "1", "TRUSTED_PROXIES": "1"}
@@ -174,4 +175,7 @@ def guess_in_a_row(url: str, login: str, number: int, guesses: int, addresses: i
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except CannotStart as error:
+        sys.exit(f"bin/bench: {error}")

@@ -18,6 +18,7 @@ import psycopg2
 
 from bench.processor import used_by
 from chassis.addresses import ServerUrl
+from local_runner.errors import CannotStart
 from local_runner.places import ROOT, RunDir
 from local_runner.run import forget
 
@@ -100,7 +101,8 @@ def started(runner: subprocess.Popen[bytes], folder: Path) -> Measured:
     deadline = time.monotonic() + START_SECONDS
     while not (folder / "env").exists():
         if runner.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError((folder / "runner.log").read_text(errors="replace")[-4000:])
+            said = (folder / "runner.log").read_text(errors="replace")[-4000:]
+            raise CannotStart(f"The system to be measured did not start:\n{said}")
         time.sleep(0.1)
     words = shlex.split((folder / "env").read_text())
     values = {name: value for name, _, value in (word.partition("=") for word in words)}

@@ -46,8 +46,13 @@ class RunDir:
 
     @property
     def demo_mark(self) -> Path:
-        """There once the demo organization is complete."""
+        """There once the demo organization is complete; names the database it is in."""
         return self.path / "demo-loaded"
+
+    @property
+    def containers_mark(self) -> Path:
+        """There once containers have data of this folder, in volumes of Docker's."""
+        return self.path / "data-in-containers"
 
     def pid_file(self, process: str) -> Path:
         """Holds the process id while the process runs."""

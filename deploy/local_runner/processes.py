@@ -14,6 +14,7 @@ from pathlib import Path
 from local_runner.accounts import Account, stepping_down
 from local_runner.places import RunDir, write_whole
 
+CLEAN_UP_SECONDS = 20.0
 LOG_LIMIT = 20_000_000
 LONG_ENOUGH = 10.0
 LONGEST_PAUSE = 5.0
@@ -25,6 +26,7 @@ class Spec:
 
     `death_signal` reaches it when the runner itself is killed; `stop_signal` asks it to end;
     `clean_up` is run once it has. Processes of a higher `stage` are stopped before those they rest on.
+    `advice` is for the person where it can't start.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Spec:
     grace: float = 12.0
     clean_up: tuple[str, ...] = ()
     stage: int = 0
+    advice: str = ""
 
 
 class Child:
@@ -100,7 +103,10 @@ class Child:
         if self.process is not None:
             self.process.wait()
         if self.spec.clean_up:
-            subprocess.run(self.spec.clean_up, capture_output=True, timeout=60, check=False)  # nosec B603 # our own words, without a shell
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                subprocess.run(  # nosec B603 # our own words, without a shell
+                    self.spec.clean_up, capture_output=True, timeout=CLEAN_UP_SECONDS, check=False
+                )
         self._pid_file.unlink(missing_ok=True)
 
     def last_words(self, lines: int = 25) -> str:

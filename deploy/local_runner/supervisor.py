@@ -143,4 +143,6 @@ class Supervisor:
 def failure_text(child: Child) -> str:
     """What to tell a person about a process that can't start."""
     status = child.process.returncode if child.process else None
-    return f"{child.spec.name} ended with status {status}. Its last words:\n{child.last_words()}"
+    words = child.last_words() or "(none)"
+    said = f"{child.spec.name} ended with status {status}. Its last words:\n{words}"
+    return f"{said}\n\n{child.spec.advice}" if child.spec.advice else said

@@ -8,10 +8,12 @@ import subprocess  # nosec B404 # commands are lists of our own words, without a
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from local_runner import processes
 from local_runner.errors import CannotStart, StopRequested
 from local_runner.places import RunDir
 from local_runner.processes import Spec, carrying, end_leftovers, pause_before
@@ -98,6 +100,25 @@ def test_a_process_that_dies_at_start_ends_the_start_with_its_last_words(
 
     with pytest.raises(CannotStart, match=r"identity.1 ended with status 3.*\n.*no database"):
         supervisor.wait_for(lambda: False, 20, "never")
+
+
+def test_what_can_not_start_says_what_to_do_instead(supervisor: Supervisor) -> None:
+    spec = replace(shell("postgres", "exit 125"), advice="Do without.")
+    supervisor.start([spec])
+
+    with pytest.raises(CannotStart, match=r"status 125. Its last words:\n\(none\)\n\nDo without."):
+        supervisor.wait_for(lambda: False, 20, "never")
+
+
+def test_a_clean_up_that_hangs_does_not_keep_the_rest_from_ending(
+    supervisor: Supervisor, run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "CLEAN_UP_SECONDS", 0.2)
+    child = processes.Child(replace(shell("postgres", "true"), clean_up=("sleep", "60")), run_dir)
+    child.start()
+    child.end()
+
+    assert not run_dir.pid_file("postgres").exists()
 
 
 def test_a_failed_job_is_named_with_its_last_words(supervisor: Supervisor) -> None:

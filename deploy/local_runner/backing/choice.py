@@ -11,11 +11,14 @@ from local_runner.backing.containers import (
     RABBITMQ_IMAGE,
     DockerPostgres,
     DockerRabbit,
-    engine_can_run,
+    DockerServer,
+    advice_on_data,
 )
+from local_runner.backing.engine import engine_can_run
 from local_runner.backing.postgresql import LocalPostgres
 from local_runner.backing.rabbitmq import LocalRabbit
 from local_runner.backing.server import Broker, GivenServer, Server
+from local_runner.errors import CannotStart
 from local_runner.places import RunDir
 from local_runner.secret_store import SecretStore
 
@@ -28,6 +31,11 @@ class Backing:
 
     broker: Broker
     database: Server
+
+    @property
+    def has_containers(self) -> bool:
+        """Whether Docker's volumes hold data."""
+        return any(isinstance(each, DockerServer) for each in (self.broker, self.database))
 
 
 def choose(run_dir: RunDir, secrets: SecretStore, environment: Mapping[str, str]) -> Backing:
@@ -47,9 +55,16 @@ def choose(run_dir: RunDir, secrets: SecretStore, environment: Mapping[str, str]
 
 
 def uses_data_of_containers(run_dir: RunDir, images: list[str]) -> bool:
-    """Whether containers run the servers. A folder whose data private servers made stays with them."""
-    has_local_data = any((run_dir.path / name).exists() for name in ("postgres", "rabbitmq"))
-    return not has_local_data and engine_can_run(*images)
+    """Whether containers run the servers. A folder's data stays with the kind of servers that made it."""
+    if any((run_dir.path / name).exists() for name in ("postgres", "rabbitmq")):
+        return False
+    if engine_can_run(*images):
+        return True
+    if run_dir.containers_mark.exists():
+        raise CannotStart(
+            f"No Docker engine answers that has {' and '.join(images)}.\n\n{advice_on_data(run_dir)}"
+        )
+    return False
 
 
 def given(environment: Mapping[str, str], variable: str) -> GivenServer | None:

@@ -5,14 +5,13 @@ The runner supervises the attached `docker run`: a container that dies is starte
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import shutil
-import subprocess  # nosec B404 # commands are lists of our own words, without a shell
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from local_runner.backing import engine
+from local_runner.backing.engine import Patience, cannot_run, docker, engine_answers
 from local_runner.backing.server import broker_answers, database_answers
 from local_runner.places import RunDir
 from local_runner.ports import free_port
@@ -21,69 +20,12 @@ from local_runner.secret_store import SecretStore
 
 RABBITMQ_IMAGE = os.environ.get("RABBITMQ_IMAGE") or "rabbitmq:4-management"
 POSTGRES_IMAGE = os.environ.get("POSTGRES_IMAGE") or "postgres:17-bookworm"
-ANSWER_SECONDS = 5.0
-FIRST_WORD_SECONDS = 15.0
-PULL_SECONDS = 300.0
+PROCESSES = ("postgres", "rabbitmq")
+LAST_LINES = 25
 # A name that a second run removes first: the container of a runner that was killed must not keep the volume.
 RUN = """docker rm --force "$1" >/dev/null 2>&1
 name=$1; shift; exec docker run --rm --init --name "$name" "$@"
 """
-
-
-def engine_can_run(*images: str) -> bool:
-    """Whether containers of all the images can be started. An engine that can get no image counts as none."""
-    return engine_answers() and all(has_image(image) or can_pull(image) for image in images)
-
-
-def engine_answers() -> bool:
-    """Whether there is an engine behind the client."""
-    return shutil.which("docker") is not None and docker(
-        "version", "--format", "{{.Server.Version}}"
-    )
-
-
-def has_image(image: str) -> bool:
-    """Whether the engine has the image already."""
-    return docker("image", "inspect", image)
-
-
-def docker(*arguments: str) -> bool:
-    """Whether the command succeeds, in a few seconds."""
-    try:
-        done = subprocess.run(  # nosec B603, B607 # our own words, without a shell, found on the PATH
-            ["docker", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=ANSWER_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
-
-
-def can_pull(image: str) -> bool:
-    """Pulls the image. A registry that says nothing for some seconds can't be reached."""
-    with subprocess.Popen(  # nosec B603, B607 # our own words, without a shell, found on the PATH
-        ["docker", "pull", image],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as pull:
-        try:
-            if (
-                pull.stdout is None
-                or not select.select([pull.stdout], [], [], FIRST_WORD_SECONDS)[0]
-            ):
-                return False
-            print(f"Docker is getting {image} ...", flush=True)
-            pull.communicate(timeout=PULL_SECONDS)
-            return pull.returncode == 0
-        except subprocess.TimeoutExpired:
-            return False
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                pull.kill()
 
 
 @dataclass(frozen=True)
@@ -103,12 +45,17 @@ class Container:
     @property
     def name(self) -> str:
         """One per run folder, for the container and its volume."""
-        return f"tandem-{self.run_dir.identity}-{self.process}"
+        return name_of(self.run_dir, self.process)
+
+    @property
+    def places(self) -> Sequence[str]:
+        """Its volume and its port, as `docker run` takes them."""
+        port = f"127.0.0.1:{self.port}:{self.inner_port}"
+        return ("--volume", f"{self.name}:{self.folder}", "--publish", port)
 
     def spec(self) -> Spec:
         """The attached `docker run`; it passes a SIGTERM on to the container."""
-        words = ["--volume", f"{self.name}:{self.folder}"]
-        words += ["--publish", f"127.0.0.1:{self.port}:{self.inner_port}", *self.options]
+        words = [*self.places, *self.options]
         words += [word for name in self.variables for word in ("--env", name)]
         command = ("sh", "-c", RUN, "sh", self.name, *words, self.image, *self.command)
         environment = {**os.environ, **self.variables}
@@ -120,16 +67,62 @@ class Container:
             death_signal="TERM",
             grace=25.0,
             clean_up=clean_up,
+            advice=f"It is a container of {self.image}. {self.advice}",
         )
 
+    @property
+    def advice(self) -> str:
+        """How to go on without Docker, and what becomes of the folder's data then."""
+        if not self.run_dir.containers_mark.exists():
+            return engine.ADVICE
+        return advice_on_data(self.run_dir)
 
-class DockerPostgres:
-    """PostgreSQL's official image, data in a named volume."""
+    def last_words(self) -> str:
+        """The end of its log."""
+        log = self.run_dir.log_file(self.process)
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return "\n".join(lines[-LAST_LINES:])
+
+
+class DockerServer:
+    """A server in a container. Docker is tried out before it starts, and given up when it does not answer."""
+
+    def __init__(self, container: Container, answers: Callable[[str], bool]) -> None:
+        self._container = container
+        self._answers = answers
+        self._patience = Patience()
+
+    @property
+    def url(self) -> str:
+        """With the administrator's name and password."""
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        """The image makes its data itself."""
+        container = self._container
+        engine.try_out(container.image, *container.places, advice=container.advice)
+
+    def specs(self) -> Sequence[Spec]:
+        """One container."""
+        return (self._container.spec(),)
+
+    def is_ready(self) -> bool:
+        """Whether it takes work now. CannotStart when it has not for too long."""
+        if self._answers(self.url):
+            return True
+        if self._patience.is_over():
+            said = f"It does not answer.\n{self._container.last_words()}"
+            raise cannot_run(self._container.image, said, self._container.advice)
+        return False
+
+
+class DockerPostgres(DockerServer):
+    """PostgreSQL's official image, data in a named volume. While it initializes itself it listens on no port."""
 
     def __init__(self, run_dir: RunDir, secrets: SecretStore) -> None:
         self._password = secrets.get("postgres_password")
         self._port = free_port()
-        self._container = Container(
+        container = Container(
             "postgres",
             run_dir,
             POSTGRES_IMAGE,
@@ -140,32 +133,22 @@ class DockerPostgres:
             {"POSTGRES_PASSWORD": self._password, "PGDATA": "/data/cluster"},
             ("postgres", "-c", "max_connections=300", "-c", "shared_buffers=256MB"),
         )
+        super().__init__(container, database_answers)
 
     @property
     def url(self) -> str:
         """As the superuser, whose password is random."""
         return f"postgresql://postgres:{self._password}@127.0.0.1:{self._port}/postgres"
 
-    def prepare(self) -> None:
-        """The image makes its data itself."""
 
-    def specs(self) -> Sequence[Spec]:
-        """One container."""
-        return (self._container.spec(),)
-
-    def is_ready(self) -> bool:
-        """Whether it lets the superuser in. While it initializes itself it listens on no port."""
-        return database_answers(self.url)
-
-
-class DockerRabbit:
+class DockerRabbit(DockerServer):
     """RabbitMQ's official image, data in a named volume."""
 
     def __init__(self, run_dir: RunDir, secrets: SecretStore) -> None:
         self._password = secrets.get("rabbitmq_password")
         self._port = free_port()
         variables = {"RABBITMQ_DEFAULT_USER": "tandem", "RABBITMQ_DEFAULT_PASS": self._password}
-        self._container = Container(
+        container = Container(
             "rabbitmq",
             run_dir,
             RABBITMQ_IMAGE,
@@ -175,6 +158,7 @@ class DockerRabbit:
             ("--hostname", "tandem-rabbitmq"),  # the name of its data folder
             variables,
         )
+        super().__init__(container, broker_answers)
 
     @property
     def url(self) -> str:
@@ -186,21 +170,34 @@ class DockerRabbit:
         """Inside the container."""
         return ("docker", "exec", "--interactive", self._container.name, "rabbitmqctl")
 
-    def prepare(self) -> None:
-        """The image makes its data itself."""
 
-    def specs(self) -> Sequence[Spec]:
-        """One container."""
-        return (self._container.spec(),)
+def name_of(run_dir: RunDir, process: str) -> str:
+    """What a run folder's container and its volume are called."""
+    return f"tandem-{run_dir.identity}-{process}"
 
-    def is_ready(self) -> bool:
-        """Whether it opens the AMQP dialogue."""
-        return broker_answers(self.url)
+
+def volumes_of(run_dir: RunDir) -> str:
+    """The names of a run folder's volumes."""
+    return " and ".join(name_of(run_dir, process) for process in PROCESSES)
+
+
+def advice_on_data(run_dir: RunDir) -> str:
+    """How to go on without Docker where containers hold the data. Going on by itself would seem to have lost it."""
+    return (
+        f"The data of {run_dir.path} is in Docker's volumes {volumes_of(run_dir)}. Without Docker, on new data:\n"
+        f"  RUN_DIR=another-folder {engine.WITHOUT_DOCKER} bin/run    keeps what is in the volumes for later\n"
+        f"  {engine.WITHOUT_DOCKER} bin/run --fresh    gives it up"
+    )
 
 
 def remove_volumes(run_dir: RunDir) -> None:
     """Forgets the data that containers of this run folder keep."""
     if shutil.which("docker") is not None and engine_answers():
-        for process in ("postgres", "rabbitmq"):
-            docker("rm", "--force", f"tandem-{run_dir.identity}-{process}")
-            docker("volume", "rm", "--force", f"tandem-{run_dir.identity}-{process}")
+        names = [name_of(run_dir, process) for process in PROCESSES]
+        docker("rm", "--force", *names)
+        docker("volume", "rm", "--force", *names)
+    elif run_dir.containers_mark.exists():
+        print(
+            f"Docker does not answer: its volumes {volumes_of(run_dir)} are left over.", flush=True
+        )
+    run_dir.containers_mark.unlink(missing_ok=True)

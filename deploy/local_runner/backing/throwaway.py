@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from docker.errors import DockerException
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
+from testcontainers.core.exceptions import ContainerStartException
 
 from local_runner.backing.choice import given
-from local_runner.backing.containers import (
-    POSTGRES_IMAGE,
-    RABBITMQ_IMAGE,
+from local_runner.backing.containers import LAST_LINES, POSTGRES_IMAGE, RABBITMQ_IMAGE
+from local_runner.backing.engine import (
+    TRIAL_SECONDS,
+    Patience,
+    cannot_run,
     engine_can_run,
     has_image,
+    try_out,
 )
 from local_runner.backing.postgresql import LocalPostgres
 from local_runner.backing.rabbitmq import LocalRabbit
@@ -22,27 +28,57 @@ from local_runner.places import RunDir
 from local_runner.processes import Spec
 from local_runner.secret_store import SecretStore
 
+# What goes wrong between testcontainers and an engine; OSError is requests' own kind, too.
+ENGINE_ERRORS = (DockerException, ContainerStartException, OSError)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a throwaway container is made of. `url` has a place for the address."""
+
+    image: str
+    port: int
+    url: str
+    answers: Callable[[str], bool]
+    variables: Mapping[str, str] = field(repr=False)
+    command: str | None = None
+
 
 class ThrowawayContainer:
     """A server in a container that testcontainers starts and removes."""
 
-    def __init__(self, image: str, port: int, url: str, variables: Mapping[str, str]) -> None:
-        self._container = DockerContainer(image).with_exposed_ports(port)
-        for name, value in variables.items():
-            self._container.with_env(name, value)
-        self._port = port
-        self._url = url
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._container: DockerContainer | None = None
+        self._patience = Patience()
+
+    @property
+    def _started(self) -> DockerContainer:
+        if self._container is None:
+            raise ContainerStartException(f"{self._recipe.image} was not started")
+        return self._container
 
     @property
     def url(self) -> str:
         """As the administrator; known once the container runs."""
-        host = self._container.get_container_host_ip()
-        port = self._container.get_exposed_port(self._port)
-        return self._url.format(address=f"{host}:{port}")
+        host = self._started.get_container_host_ip()
+        port = self._started.get_exposed_port(self._recipe.port)
+        return self._recipe.url.format(address=f"{host}:{port}")
 
     def prepare(self) -> None:
-        """Starts the container."""
-        self._container.start()
+        """Starts the container; CannotStart where Docker does not."""
+        recipe = self._recipe
+        try_out(recipe.image, "--publish", str(recipe.port))
+        with engine_errors_explained(recipe.image):
+            container = DockerContainer(
+                recipe.image,
+                docker_client_kw={"timeout": TRIAL_SECONDS},
+                command=recipe.command,
+                env=dict(recipe.variables),
+                ports=[recipe.port],
+            )
+            self._container = container
+            container.start()
 
     def specs(self) -> Sequence[Spec]:
         """Nothing for the supervisor: the engine runs it."""
@@ -51,17 +87,45 @@ class ThrowawayContainer:
     @property
     def control(self) -> tuple[str, ...]:
         """Inside the container, once it runs."""
-        name = str(self._container.get_wrapped_container().id)
+        name = str(self._started.get_wrapped_container().id)
         return ("docker", "exec", "--interactive", name, "rabbitmqctl")
 
     def is_ready(self) -> bool:
-        """Whether it takes work now."""
-        answers = broker_answers if self._url.startswith("amqp") else database_answers
-        return answers(self.url)
+        """Whether it takes work now. CannotStart when its process has ended, or it has not for too long."""
+        with engine_errors_explained(self._recipe.image):
+            container = self._started.get_wrapped_container()
+            container.reload()
+            has_ended = container.status in {"exited", "dead"}
+            if not has_ended and self._answers():
+                return True
+            if has_ended or self._patience.is_over():
+                how = "Its process has ended." if has_ended else "It does not answer."
+                words = container.logs(tail=LAST_LINES).decode(errors="replace")
+                raise cannot_run(self._recipe.image, f"{how} Its last words:\n{words}")
+        return False
+
+    def _answers(self) -> bool:
+        try:
+            return self._recipe.answers(self.url)
+        except (
+            ContainerStartException
+        ):  # it has ended between two questions: the next one finds that out
+            return False
 
     def remove(self) -> None:
-        """Ends the container and forgets its data."""
-        self._container.stop()
+        """Ends the container and forgets its data, unless the engine does not answer any more."""
+        if self._container is not None:
+            with contextlib.suppress(*ENGINE_ERRORS):
+                self._container.stop()
+
+
+@contextlib.contextmanager
+def engine_errors_explained(image: str) -> Iterator[None]:
+    """Turns the engine's errors into one for the person."""
+    try:
+        yield
+    except ENGINE_ERRORS as error:
+        raise cannot_run(image, str(error)) from error
 
 
 def throwaway_rabbit(secrets: SecretStore) -> ThrowawayContainer:
@@ -69,16 +133,17 @@ def throwaway_rabbit(secrets: SecretStore) -> ThrowawayContainer:
     password = secrets.get("rabbitmq_password")
     variables = {"RABBITMQ_DEFAULT_USER": "tandem", "RABBITMQ_DEFAULT_PASS": password}
     url = f"amqp://tandem:{password}@{{address}}//"
-    return ThrowawayContainer(RABBITMQ_IMAGE, 5672, url, variables)
+    return ThrowawayContainer(Recipe(RABBITMQ_IMAGE, 5672, url, broker_answers, variables))
 
 
 def throwaway_postgres(secrets: SecretStore) -> ThrowawayContainer:
     """A database server with a random password, as careless with its data as tests may be."""
     password = secrets.get("postgres_password")
     url = f"postgresql://postgres:{password}@{{address}}/postgres"
-    server = ThrowawayContainer(POSTGRES_IMAGE, 5432, url, {"POSTGRES_PASSWORD": password})
-    server._container.with_command("postgres -c fsync=off -c max_connections=300")  # noqa: SLF001
-    return server
+    variables = {"POSTGRES_PASSWORD": password}
+    command = "postgres -c fsync=off -c max_connections=300"
+    recipe = Recipe(POSTGRES_IMAGE, 5432, url, database_answers, variables, command)
+    return ThrowawayContainer(recipe)
 
 
 @contextlib.contextmanager
