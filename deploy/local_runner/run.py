@@ -20,6 +20,12 @@ from local_runner.backing.choice import Backing, choose
 from local_runner.backing.containers import remove_volumes
 from local_runner.bring_up import START_SECONDS, prepare, say, start_backing, start_system
 from local_runner.broker_accounts import BrokerAccounts
+from local_runner.data_marks import (
+    database_identity,
+    forget_demo_elsewhere,
+    note_containers,
+    note_demo,
+)
 from local_runner.demo import ORGANIZATION_SLUG, OWNER_LOGIN
 from local_runner.errors import CannotStart, StopRequested
 from local_runner.mailbox import Mailbox
@@ -134,6 +140,7 @@ def start(supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace) 
     secrets = SecretStore(secrets_file(run_dir))
     backing = choose(run_dir, secrets, os.environ)
     start_backing(supervisor, backing)
+    note_containers(run_dir, backing)
 
     prefix = os.environ.get("DATABASE_PREFIX", "")
     databases = Databases(backing.database.url, secrets, prefix)
@@ -141,6 +148,8 @@ def start(supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace) 
     url = f"http://127.0.0.1:{port}"
     system = System(run_dir, databases, broker, url)
     prepare(supervisor, system, broker)
+    demo_database = database_identity(backing.database.url, f"{prefix}identity")
+    forget_demo_elsewhere(run_dir, demo_database)
     start_system(supervisor, system, port, options.copies)
 
     password = secrets.keep(
@@ -150,6 +159,7 @@ def start(supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace) 
         load_demo(supervisor, run_dir, options, url, password)
     write_env(run_dir, url, backing, secrets, password)
     announce(run_dir, url, password, time.monotonic() - began)
+    note_demo(run_dir, demo_database)
 
 
 def gateway_port(wanted: int) -> int:
