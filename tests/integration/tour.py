@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import tempfile
 from dataclasses import dataclass
@@ -40,23 +41,33 @@ def blocks(text: str) -> list[Block]:
     ]
 
 
-def run(commands: list[str], url: str) -> list[list[str]]:
-    """What each block's commands print, typed line by line into one shell."""
+def run(commands: list[str], url: str, seconds: float = 90.0) -> list[list[str]]:
+    """What each block's commands print, typed line by line into one shell, which ends at the first that fails."""
     typed = "".join(f"{block}\necho '{END_OF_BLOCK}'\n" for block in commands)
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(  # nosec B603, B607 # our own words, without a shell, found on the PATH
-            ["bash"],
-            input=typed,
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(  # nosec B603, B607 # our own words, without a shell, found on the PATH
+            ["bash", "-e"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             cwd=folder,
             env={**os.environ, "GATEWAY_URL": url},
-            capture_output=True,
             text=True,
-            timeout=90,
-            check=False,
-        )
-    if done.stderr:
-        raise AssertionError(f"the tour complained:\n{done.stderr}")
-    parts = done.stdout.split(f"{END_OF_BLOCK}\n")[:-1]
+            start_new_session=True,
+        ) as shell,
+    ):
+        how = f"did not end within {seconds:g} s"
+        try:
+            printed, complaints = shell.communicate(typed, timeout=seconds)
+            how = f"ended with status {shell.returncode}"
+        except subprocess.TimeoutExpired:
+            os.killpg(shell.pid, signal.SIGKILL)
+            printed, complaints = shell.communicate()
+    if shell.returncode or complaints:
+        said = f"It complained:\n{complaints}\nIt had printed:\n{printed[-4000:]}"
+        raise AssertionError(f"the tour {how}. {said}")
+    parts = printed.split(f"{END_OF_BLOCK}\n")[:-1]
     return [part.splitlines() for part in parts]
 
 
