@@ -5,12 +5,16 @@ It is mounted in a mount namespace of this process and its children, so a kill l
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 from dataclasses import dataclass
 from pathlib import Path
+
+from local_runner import apt
+from local_runner.errors import CannotStart
 
 CLONE_NEWNS = 0x00020000
 
@@ -52,8 +56,10 @@ def private_mounts() -> bool:
 
 
 def small_disk(folder: Path, megabytes: int) -> SmallDisk | None:
-    """A new disk at `folder`, None where nothing may be mounted."""
+    """A new disk at `folder`, None where nothing may be mounted. The command for it is installed if it can be."""
     folder.mkdir(mode=0o755, parents=True)
+    with contextlib.suppress(CannotStart):
+        apt.provide("mount", "for a small disk")
     options = f"size={megabytes}m,mode=755"
     mounted = succeeds("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder))
     return SmallDisk(folder) if mounted else None

@@ -11,17 +11,12 @@ from chaos.disk import SmallDisk, small_disk
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> SmallDisk:
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     disk = small_disk(tmp_path / "disk", 5)
     if disk is None:
         pytest.skip("nothing may be mounted here")
-    return disk
-
-
-@pytest.fixture(autouse=True)
-def _unmounted(tmp_path: Path) -> Iterator[None]:
-    yield
-    subprocess.run(["umount", str(tmp_path / "disk")], capture_output=True, check=False)  # nosec B603 B607 # our own words, without a shell
+    yield disk
+    subprocess.run(["umount", str(disk.folder)], capture_output=True, check=True)  # nosec B603 B607 # our own words, without a shell
 
 
 def test_a_full_disk_takes_nothing_until_there_is_room_again(disk: SmallDisk) -> None:

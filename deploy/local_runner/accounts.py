@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_runner import apt
 from local_runner.errors import CannotStart
 
 
@@ -44,9 +45,9 @@ def stepping_down(account: Account | None, death_signal: str | None = None) -> l
     change of account, which would clear it.
     """
     if shutil.which("setpriv") is None:
-        if account is not None:
-            raise CannotStart("setpriv is missing (package util-linux): root needs it to step down")
-        return []
+        if account is None:
+            return []
+        apt.provide("setpriv", "for root to step down")
     words = ["setpriv"]
     if account is not None:
         words += [f"--reuid={account.uid}", f"--regid={account.gid}", "--init-groups"]

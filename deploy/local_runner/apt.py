@@ -19,7 +19,22 @@ from local_runner.errors import CannotStart
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_TEXT = "#!/bin/sh\n# Written by Tandem's bin/run while it installs packages: start no service.\nexit 101\n"
+# Debian's package of every command that is called and that a machine may lack. The shell, its basic commands and Python
+# are what bin/ itself runs on. Docker is used where it is.
+PACKAGES = {
+    "curl": "curl",
+    "initdb": "postgresql",  # with postgres, pg_ctl and pg_basebackup
+    "mount": "mount",  # with umount
+    "rabbitmq-server": "rabbitmq-server",  # with rabbitmqctl and Erlang's epmd
+    "setpriv": "util-linux",
+}
 UNITS = ("rabbitmq-server.service", "postgresql.service", "epmd.socket", "epmd.service")
+
+
+def provide(command: str, purpose: str) -> None:
+    """Installs the command if it is missing, or raises with the words that would."""
+    if shutil.which(command) is None:
+        install([PACKAGES[command]], f"{command} {purpose}")
 
 
 def install(packages: list[str], purpose: str) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from local_runner import lanes, pytest_arguments
+from local_runner import apt, lanes, pytest_arguments
 from local_runner.accounts import remove_folder
 from local_runner.backing.server import Broker, Server
 from local_runner.backing.throwaway import throwaway_servers
@@ -44,6 +44,9 @@ LANES = (
 )
 SUITES = tuple(suite for lane in LANES for suite in lane)
 
+# The commands that tests call and a machine may lack: tests, command, what for.
+COMMANDS = (("tests/integration/test_readme.py", "curl", "for the README's tour"),)
+
 # Pytest's exit statuses.
 PASSED = 0
 NOTHING_COLLECTED = 5
@@ -55,6 +58,7 @@ def main(arguments: Sequence[str]) -> int:
     if isinstance(read, int):
         return read
     wanted = by_suite(read)
+    provide_commands(read)
     with own_run_dir() as run_dir, servers_for(run_dir) as (supervisor, broker, database):
         environment = {
             **os.environ,
@@ -143,6 +147,14 @@ def by_suite(arguments: Arguments) -> dict[str, list[str]]:
     for path in arguments.paths:
         wanted.setdefault(suite_of(path), list(arguments.options)).append(path)
     return wanted
+
+
+def provide_commands(arguments: Arguments) -> None:
+    """Installs what the tests call, so that they don't fail of it."""
+    named = [Path(path.partition("::")[0]).resolve() for path in arguments.paths]
+    for tests, command, purpose in COMMANDS:
+        if not named or any((ROOT / tests).is_relative_to(path) for path in named):
+            apt.provide(command, purpose)
 
 
 def suite_of(word: str) -> str:

@@ -101,7 +101,7 @@ class LocalPostgres:
 def programs() -> Path:
     """The folder with initdb and postgres: Debian's newest, else the one on the PATH; installed if it can be."""
     if (found := find_programs()) is None:
-        apt.install(["postgresql"], "PostgreSQL")
+        apt.install([apt.PACKAGES["initdb"]], "PostgreSQL")
         found = find_programs()
     if found is None:
         raise CannotStart(

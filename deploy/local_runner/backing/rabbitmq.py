@@ -145,7 +145,7 @@ def own_file(path: Path, text: str, account: Account | None) -> None:
 def server_script() -> Path:
     """RabbitMQ's own start script; Debian's wrapper of the same name would change the account by itself."""
     if (found := find_script()) is None:
-        apt.install(["rabbitmq-server"], "RabbitMQ")
+        apt.install([apt.PACKAGES["rabbitmq-server"]], "RabbitMQ")
         found = find_script()
     if found is None:
         raise CannotStart("RabbitMQ is installed, but its script rabbitmq-server was not found")
