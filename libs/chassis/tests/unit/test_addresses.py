@@ -89,7 +89,7 @@ RESTS = st.from_regex(r"(/[a-z%/]{0,6})?(\?[a-z]{1,3}=[a-z:/@,\[\]]{0,5})?", ful
 
 
 @given(user=WORDS, password=WORDS, hosts=st.lists(HOSTS, min_size=1, max_size=4), rest=RESTS)
-@example(user="u", password="p", hosts=[Host("h1", 5673), Host("::1", 5674)], rest="/v")
+@example("u", "p", [Host("h1", 5673), Host("::1", 5674)], "/v")
 def test_what_is_written_is_read_again_whatever_the_login_and_the_hosts(
     user, password, hosts, rest
 ):
@@ -129,7 +129,7 @@ def test_one_server_is_read_as_the_standard_library_reads_it(host, user, passwor
 
 
 @given(password=WORDS)
-@example(password="[]#%/:@")
+@example("[]#%/:@")
 def test_each_node_is_an_address_that_kombu_reads(password):
     url = ServerUrl.read("amqp://u@h1,[::1]:5673/place").with_login("u", password)
     for node in nodes_of(str(url)):
