@@ -74,6 +74,15 @@ def own_folder(wanted: Path, account: Account | None) -> Path:
     return wanted.resolve()
 
 
+def can_run(python: Path, account: Account | None) -> bool:
+    """Whether the account can start that Python, and read what it needs for that. True without another account."""
+    if account is None:
+        return True
+    # Through env, as setpriv opens its program with rights that the program has not any more.
+    command = [*stepping_down(account), "env", str(python), "-I", "-c", ""]
+    return subprocess.run(command, cwd="/", capture_output=True, check=False).returncode == 0  # nosec B603 # our own words, without a shell
+
+
 def give(path: Path, account: Account | None) -> None:
     """Makes the account the owner."""
     if account is not None:

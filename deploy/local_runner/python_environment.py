@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import importlib.util
 import os
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from local_runner import apt
+from local_runner.accounts import can_run, unprivileged
 from local_runner.errors import CannotStart
 from local_runner.places import IMPORT_FOLDERS, ROOT, write_whole
 
@@ -55,13 +57,32 @@ def expected_stamp() -> str:
 
 
 def is_current() -> bool:
-    """Whether the environment was completed from this very lock file."""
-    return PYTHON.exists() and STAMP.exists() and STAMP.read_text() == expected_stamp()
+    """Whether the environment was completed from this very lock file, on the best Python there is."""
+    complete = PYTHON.exists() and STAMP.exists() and STAMP.read_text() == expected_stamp()
+    return complete and not has_better_base()
+
+
+def has_better_base() -> bool:
+    """Whether root's environment rests on a Python that only root can run, and this one is for all accounts.
+
+    Never the other way round, and not for any other difference: the Python on the PATH may change from one command to
+    the next, and an environment that is replaced may be in use.
+    """
+    return not is_for_all(PYTHON.resolve()) and is_for_all(Path(sys.executable).resolve())
+
+
+@functools.cache
+def is_for_all(python: Path) -> bool:
+    """Whether another account can run it, too; only root cares, whose services run as another account."""
+    try:
+        return can_run(python, unprivileged())
+    except CannotStart:  # there is no other account, or no way to become one
+        return True
 
 
 def create() -> None:
     """Makes the environment unless a working one is there, of which only the libraries are out of date."""
-    if works():
+    if works() and not has_better_base():
         return
     if importlib.util.find_spec("ensurepip") is None:
         apt.install(["python3-venv"], "Python's venv module")
