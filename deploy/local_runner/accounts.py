@@ -1,4 +1,4 @@
-"""Which account a private server runs as. PostgreSQL refuses root, and RabbitMQ has no need of it."""
+"""Which account a process runs as that root starts. PostgreSQL refuses root, the others have no need of it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ from pathlib import Path
 
 from local_runner import apt
 from local_runner.errors import CannotStart
+
+# Services and gateway: neither the servers' accounts, whose data they must not read, nor one that other daemons share.
+OWN = "tandem"
+# Above are people, one of whom may be called so.
+LAST_SYSTEM_UID = 999
+
+# For folders that can't be where they belong. Only root may replace what is in it: root follows links to these folders.
+ELSEWHERE = Path("/var/lib/tandem/folders")
 
 
 @dataclass(frozen=True)
@@ -33,9 +41,36 @@ def unprivileged(*preferred: str) -> Account | None:
         except KeyError:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
-    raise CannotStart(
-        "root needs another account to run PostgreSQL and RabbitMQ as: none was found"
-    )
+    raise CannotStart("root needs another account to run processes as: none was found")
+
+
+def own_account() -> Account | None:
+    """The account of services and gateway: None for an ordinary user, who stays; made for root at the first need."""
+    if os.geteuid() != 0:
+        return None
+    if not exists_for_a_system(OWN):
+        make_system_account(OWN)
+    return unprivileged(OWN) if exists_for_a_system(OWN) else unprivileged()
+
+
+def exists_for_a_system(name: str) -> bool:
+    """Whether there is such an account, and nobody signs in as it."""
+    try:
+        return 0 < pwd.getpwnam(name).pw_uid <= LAST_SYSTEM_UID
+    except KeyError:
+        return False
+
+
+def make_system_account(name: str) -> None:
+    """As Debian's packages do. The caller looks whether it is there then: another runner may have been quicker."""
+    # Not everybody who becomes root has these on the PATH.
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    program = shutil.which("useradd", path=path)
+    if program is None:
+        return
+    options = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+    command = [program, *options, "--shell", "/usr/sbin/nologin", name]
+    subprocess.run(command, capture_output=True, check=False)  # nosec B603 # our own words, without a shell
 
 
 def stepping_down(account: Account | None, death_signal: str | None = None) -> list[str]:
@@ -59,7 +94,7 @@ def stepping_down(account: Account | None, death_signal: str | None = None) -> l
 def own_folder(wanted: Path, account: Account | None) -> Path:
     """A folder that only `account` can enter: `wanted`, or what `wanted` links to.
 
-    Where the account can't reach it (a checkout under /root), the folder is made under /var/tmp and linked.
+    Where the account can't reach it (a checkout under /root), the folder is made in `ELSEWHERE` and linked.
     """
     if wanted.is_symlink() and not wanted.exists():
         wanted.unlink()
@@ -67,11 +102,39 @@ def own_folder(wanted: Path, account: Account | None) -> Path:
         wanted.mkdir(mode=0o700, parents=True)
         give(wanted, account)
         if not can_use(wanted, account):
-            wanted.rmdir()
-            private = Path(tempfile.mkdtemp(prefix="tandem-", dir="/var/tmp"))  # nosec B108 # mkdtemp makes a new folder for us alone
-            give(private, account)
-            wanted.symlink_to(private)
+            move_elsewhere(wanted, account)
     return wanted.resolve()
+
+
+def hand_over(wanted: Path, account: Account | None) -> Path:
+    """As `own_folder`, for one that may be there already, from a run as another account. What is in it stays there.
+
+    The files remain the other's: the account may replace them, as the folder is its own.
+    """
+    if account is not None and wanted.is_dir():
+        give(wanted, account)
+        if not can_use(wanted.resolve(), account):
+            move_elsewhere(wanted, account)
+    return own_folder(wanted, account)
+
+
+def move_elsewhere(folder: Path, account: Account | None) -> None:
+    """Leaves a link in the folder's place."""
+    make_public(ELSEWHERE)
+    private = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=ELSEWHERE))
+    give(private, account)
+    for path in folder.iterdir():
+        shutil.move(path, private)
+    folder.rmdir()
+    folder.symlink_to(private)
+
+
+def make_public(folder: Path) -> None:
+    """Makes a folder in `/var/lib` that everybody may enter and list, whatever this process's umask."""
+    for path in reversed([folder, *folder.parents]):
+        if not path.exists():
+            path.mkdir(exist_ok=True)
+            path.chmod(0o755)
 
 
 def can_run(python: Path, account: Account | None) -> bool:
@@ -98,7 +161,8 @@ def can_use(folder: Path, account: Account | None) -> bool:
 def remove_folder(path: Path) -> None:
     """Removes what `own_folder` made, wherever it lies."""
     if path.is_symlink():
-        shutil.rmtree(path.resolve(), ignore_errors=True)
+        # The link's own target: a link in its place, made by the account, is not followed.
+        shutil.rmtree(path.readlink(), ignore_errors=True)
         path.unlink()
     elif path.exists():
         shutil.rmtree(path)
