@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -42,6 +43,16 @@ def test_a_half_written_mail_and_a_missing_folder_are_no_mail(tmp_path: Path) ->
 
     assert Mailbox(tmp_path).news() == []
     assert Mailbox(tmp_path / "nowhere").news() == []
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    secret = put(tmp_path, "elsewhere", Subject="secret")
+    mailbox = Mailbox(tmp_path)
+    (tmp_path / "link.eml").symlink_to(secret)
+    (tmp_path / "folder.eml").mkdir()
+    os.mkfifo(tmp_path / "pipe.eml")
+
+    assert not [paragraph for paragraph in mailbox.news() if "secret" in paragraph]
 
 
 def test_a_long_link_stays_whole(tmp_path: Path) -> None:
