@@ -25,6 +25,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCK_FILE = ROOT / "requirements" / "dev.txt"
 STAMP = VENV / "tandem.stamp"
+# In the environment's site-packages.
+PATH_FILE = "tandem.pth"
 
 
 def set_up() -> Path:
@@ -117,7 +119,7 @@ def make_projects_importable() -> None:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = next(iter(sorted((VENV / "lib").glob("python3.*/site-packages"))), None)
     packages = packages or VENV / "lib" / version / "site-packages"
-    path_file = packages / "tandem.pth"
+    path_file = packages / PATH_FILE
     text = "".join(f"{ROOT / folder}\n" for folder in IMPORT_FOLDERS)
     if not path_file.exists() or path_file.read_text() != text:
         write_whole(path_file, text)

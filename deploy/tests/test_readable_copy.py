@@ -1,0 +1,166 @@
+"""The copy of code and libraries for an account that can't read the checkout, made of a small checkout."""
+
+from __future__ import annotations
+
+import subprocess  # nosec B404 # commands are lists of our own words, without a shell
+from pathlib import Path
+
+import pytest
+
+from local_runner import readable_copy as module
+from local_runner.accounts import own_account, stepping_down
+from local_runner.interpreter import from_copy
+from local_runner.places import IMPORT_FOLDERS
+from local_runner.readable_copy import Copy, readable_copy
+
+
+@pytest.fixture
+def copies(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where copies go, within everybody's reach."""
+    monkeypatch.setattr(module, "COPIES", open_folder / "copies")
+    return open_folder / "copies"
+
+
+@pytest.fixture
+def libraries(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small environment instead of the whole one: the real Python, and one library."""
+    environment = open_folder / "home" / ".venv"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "bin" / "python").symlink_to(module.PYTHON.resolve())
+    (environment / "pyvenv.cfg").write_text(f"home = {module.PYTHON.resolve().parent}\n")
+    (environment / "tandem.stamp").write_text("first")
+    version = next(iter((module.VENV / "lib").glob("python3.*"))).name
+    packages = environment / "lib" / version / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "some_library.py").write_text("NAME = 'library'\n")
+    (packages / "tandem.pth").write_text("/somewhere\n")
+    monkeypatch.setattr(module, "VENV", environment)
+    monkeypatch.setattr(module, "PYTHON", environment / "bin" / "python")
+    monkeypatch.setattr(module, "STAMP", environment / "tandem.stamp")
+    return packages
+
+
+@pytest.fixture
+def checkout(open_folder: Path, libraries: Path) -> Path:
+    """In a folder as root's home is, and with files that are for their owner alone."""
+    root = open_folder / "home"
+    for number, folder in enumerate(IMPORT_FOLDERS):
+        package = root / folder / f"package_{number}"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text(f"NUMBER = {number}\n")
+    tests = root / "gateway" / "tests"
+    tests.mkdir()
+    (tests / "__init__.py").touch()
+    (root / "gateway" / "secrets.json").write_text("{}")
+    for path in root.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o700 if path.is_dir() else 0o600)
+    root.chmod(0o700)
+    return root
+
+
+def told(copy: Copy, program: str) -> str:
+    """What a program says that runs from the copy as the account of the system."""
+    account = own_account()
+    words = [*stepping_down(account), "env", str(copy.python), "-c", program]
+    interpreter = from_copy(copy, account)
+    done = subprocess.run(  # nosec B603 # our own words, without a shell
+        words, env=interpreter.variables, cwd="/", capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_the_account_runs_packages_and_libraries_of_a_checkout_it_cant_read(
+    copies: Path, checkout: Path
+) -> None:
+    shown = "some_library.NAME, package_6.NUMBER, package_6.__file__"
+    program = f"import some_library, package_0, package_6; print({shown})"
+    with readable_copy(checkout) as copy:
+        name, number, file = told(copy, program).split()
+
+    assert (name, number) == ("library", "6")
+    assert file.startswith(str(copies))
+
+
+def test_only_packages_are_copied_and_only_their_owner_may_change_them(
+    copies: Path, checkout: Path
+) -> None:
+    with readable_copy(checkout):
+        found = [path for path in copies.rglob("*") if not path.is_symlink()]
+
+    names = {path.name for path in found}
+    assert not {"tests", "secrets.json", "tandem.pth"} & names
+    assert "package_0" in names
+    assert not [path for path in found if path.stat().st_mode & 0o022]
+
+
+def test_an_edit_counts_at_the_next_start_and_the_old_copy_goes(
+    copies: Path, checkout: Path
+) -> None:
+    program = "import package_0; print(package_0.NUMBER)"
+    with readable_copy(checkout) as before:
+        assert told(before, program) == "0"
+    (checkout / IMPORT_FOLDERS[0] / "package_0" / "__init__.py").write_text("NUMBER = 100\n")
+
+    with readable_copy(checkout) as after:
+        assert told(after, program) == "100"
+
+    assert after.python == before.python
+    assert not before.import_path[0].exists()
+
+
+def test_nothing_is_copied_again_that_has_not_changed(copies: Path, checkout: Path) -> None:
+    with readable_copy(checkout) as first:
+        times = [folder.stat().st_ctime_ns for folder in first.import_path]
+    with readable_copy(checkout) as second:
+        assert second == first
+        assert [folder.stat().st_ctime_ns for folder in second.import_path] == times
+
+
+def test_new_libraries_make_a_new_environment(
+    copies: Path, checkout: Path, libraries: Path
+) -> None:
+    with readable_copy(checkout) as before:
+        pass
+    (libraries / "some_library.py").write_text("NAME = 'newer'\n")
+    module.STAMP.write_text("second")
+
+    with readable_copy(checkout) as after:
+        assert told(after, "import some_library; print(some_library.NAME)") == "newer"
+    assert not before.python.exists()
+
+
+def test_a_system_that_runs_keeps_its_copy_while_another_starts_from_newer_code(
+    copies: Path, checkout: Path
+) -> None:
+    with readable_copy(checkout) as running:
+        (checkout / IMPORT_FOLDERS[0] / "package_0" / "new.py").touch()
+        with readable_copy(checkout) as newer:
+            assert newer != running
+            assert told(running, "import package_0; print(package_0.NUMBER)") == "0"
+
+
+def test_what_an_interrupted_start_has_left_is_no_copy(copies: Path, checkout: Path) -> None:
+    with readable_copy(checkout) as copy:
+        code = copy.import_path[0].parents[1]
+    half = code.with_name(f".{code.name}")
+    code.rename(half)
+    (half / IMPORT_FOLDERS[0] / "package_0" / "__init__.py").unlink()
+
+    with readable_copy(checkout) as copy:
+        assert told(copy, "import package_0; print(package_0.NUMBER)") == "0"
+    assert not half.exists()
+
+
+def test_the_copy_of_a_checkout_that_is_gone_is_removed(
+    copies: Path, checkout: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with readable_copy(checkout):
+        pass
+    moved = checkout.rename(open_folder / "moved")
+    for name in ("VENV", "PYTHON", "STAMP"):
+        place = getattr(module, name).relative_to(checkout)
+        monkeypatch.setattr(module, name, moved / place)
+
+    with readable_copy(moved):
+        assert len(list(copies.iterdir())) == 1
