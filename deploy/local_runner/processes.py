@@ -18,6 +18,8 @@ CLEAN_UP_SECONDS = 20.0
 LOG_LIMIT = 20_000_000
 LONG_ENOUGH = 10.0
 LONGEST_PAUSE = 5.0
+# A file's time and a process's are rounded to a clock tick each.
+CLOCK_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -135,25 +137,53 @@ def end_leftovers(run_dir: RunDir) -> None:
     """
     for pid_file in run_dir.path.glob("*.pid"):
         text = pid_file.read_text().strip()
-        if text.isdigit() and belongs_to(int(text), run_dir):
+        if text.isdigit() and belongs_to(int(text), run_dir, pid_file):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(int(text), signal.SIGKILL)
-            wait_until_gone(int(text), run_dir)
+            wait_until_gone(int(text))
         pid_file.unlink(missing_ok=True)
 
 
-def belongs_to(pid: int, run_dir: RunDir) -> bool:
-    """Whether the process was started for this run folder."""
-    return has_variable(pid, f"TANDEM_RUN_DIR={run_dir.path}")
+def belongs_to(pid: int, run_dir: RunDir, pid_file: Path) -> bool:
+    """Whether the process was started for this run folder.
+
+    In most containers root may not look into processes of other accounts. One that leads a session, as all of ours do,
+    and was there when its pid was written to the file, is ours: nobody else can have had that pid at that time.
+    """
+    try:
+        return f"TANDEM_RUN_DIR={run_dir.path}".encode() in environment_of(pid)
+    except PermissionError:
+        return leads_a_session_since(pid, pid_file.stat().st_mtime)
+    except OSError:
+        return False
+
+
+def environment_of(pid: int) -> list[bytes]:
+    """What the process was started with, as NAME=value."""
+    return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+
+
+def leads_a_session_since(pid: int, moment: float) -> bool:
+    """Whether the process leads a session, and was started at that moment or before."""
+    try:
+        return os.getsid(pid) == pid and started_at(pid) <= moment + CLOCK_TOLERANCE
+    except (OSError, IndexError):
+        return False
+
+
+def started_at(pid: int) -> float:
+    """When the process was started, in seconds as `time.time` has them; anybody may read that."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    since_boot = int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot
 
 
 def has_variable(pid: int, assignment: str) -> bool:
     """Whether the process was started with this in its environment; false for one we may not look into."""
     try:
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
+        return assignment.encode() in environment_of(pid)
     except OSError:
         return False
-    return assignment.encode() in environment.split(b"\0")
 
 
 def carrying(assignment: str) -> list[int]:
@@ -162,8 +192,16 @@ def carrying(assignment: str) -> list[int]:
     return [pid for pid in numbers if pid != os.getpid() and has_variable(pid, assignment)]
 
 
-def wait_until_gone(pid: int, run_dir: RunDir, seconds: float = 5.0) -> None:
-    """Waits for a process that is nobody's child any more."""
+def wait_until_gone(pid: int, seconds: float = 5.0) -> None:
+    """Waits for a process that was killed. One that its parent has not yet taken notice of is gone, too."""
     deadline = time.monotonic() + seconds
-    while belongs_to(pid, run_dir) and time.monotonic() < deadline:
+    while is_running(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return False

@@ -16,7 +16,13 @@ import pytest
 from local_runner import processes
 from local_runner.errors import CannotStart, StopRequested
 from local_runner.places import RunDir
-from local_runner.processes import Spec, carrying, end_leftovers, pause_before
+from local_runner.processes import (
+    Spec,
+    carrying,
+    end_leftovers,
+    pause_before,
+    wait_until_gone,
+)
 from local_runner.supervisor import Supervisor
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
@@ -224,6 +230,66 @@ def test_leftovers_of_a_killed_runner_are_ended_but_a_stranger_with_the_same_pid
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def test_children_of_another_account_die_with_a_runner_that_is_killed(run_dir: RunDir) -> None:
+    script = f"""
+import os, signal
+from local_runner.accounts import own_account
+from local_runner.places import RunDir
+from local_runner.processes import Spec
+from local_runner.supervisor import Supervisor
+from pathlib import Path
+run_dir = RunDir(Path({str(run_dir.path)!r}))
+supervisor = Supervisor(run_dir)
+account = own_account()
+wanted = account.uid if account else os.getuid()
+with supervisor.running():
+    environment = {{"PATH": "/usr/bin:/bin"}}
+    supervisor.start([Spec("booking.1", ("sleep", "60"), environment, account=account)])
+    pid = run_dir.pid_file("booking.1").read_text().strip()
+    is_up = lambda: b"sleep" == Path("/proc", pid, "comm").read_bytes().strip()
+    supervisor.wait_for(is_up, 10, "up")
+    print(Path("/proc", pid).stat().st_uid == wanted, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run(  # nosec B603 # our own words, without a shell
+        [sys.executable, "-c", script], check=False, timeout=30, capture_output=True, text=True
+    )
+
+    assert done.stdout == "True\n", done.stderr
+    wait_until_gone(pid_of(run_dir, "booking.1"))
+    assert not is_alive(pid_of(run_dir, "booking.1"))
+
+
+def no_look(pid: int) -> list[bytes]:
+    raise PermissionError
+
+
+def test_leftovers_are_known_by_the_time_of_their_start_where_root_may_not_look_into_them(
+    run_dir: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "environment_of", no_look)
+    ours, younger = (
+        subprocess.Popen(["sleep", "60"], start_new_session=True)  # nosec B603, B607 # our own words, without a shell, found on the PATH
+        for _ in range(2)
+    )
+    no_leader = subprocess.Popen(["sleep", "60"])  # nosec B603, B607 # our own words, without a shell, found on the PATH
+    for name, process in {"a": ours, "b": younger, "c": no_leader}.items():
+        run_dir.pid_file(name).write_text(f"{process.pid}\n")
+    before = time.time() - 10
+    os.utime(run_dir.pid_file("b"), (before, before))
+    try:
+        end_leftovers(run_dir)
+
+        assert ours.wait(5) == -signal.SIGKILL
+        assert younger.poll() is None
+        assert no_leader.poll() is None
+        assert not list(run_dir.path.glob("*.pid"))
+    finally:
+        for process in (ours, younger, no_leader):
+            process.kill()
+            process.wait()
 
 
 def test_pauses_between_restarts_grow_to_a_limit() -> None:
