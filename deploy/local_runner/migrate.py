@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from local_runner.broker_accounts import BrokerAccounts
 from local_runner.errors import CannotStart
+from local_runner.interpreter import for_services
 from local_runner.places import RunDir
 from local_runner.secret_store import SecretStore
 from local_runner.supervisor import Supervisor
@@ -33,9 +34,10 @@ def main(arguments: Sequence[str]) -> int:
     databases = Databases(database_url, secrets, prefix)
     broker = BrokerAccounts(amqp_url, control(run_dir, amqp_url), secrets, prefix)
     supervisor = Supervisor(run_dir)
-    with supervisor.running():
+    with for_services() as interpreter, supervisor.running():
         broker.create()
-        supervisor.run_to_end(System(run_dir, databases, broker).preparations(), SECONDS)
+        system = System(run_dir, databases, broker, interpreter=interpreter)
+        supervisor.run_to_end(system.preparations(), SECONDS)
     print("Databases and bus are up to date.")
     return 0
 

@@ -8,13 +8,11 @@ import fcntl
 import os
 import secrets as randomness
 import shlex
-import shutil
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from local_runner.accounts import remove_folder
+from local_runner.accounts import Account, can_use, hand_over, own_folder, remove_folder
 from local_runner.actor_keys import ActorKeys
 from local_runner.backing.choice import Backing, choose
 from local_runner.backing.containers import remove_volumes
@@ -28,6 +26,7 @@ from local_runner.data_marks import (
 )
 from local_runner.demo import ORGANIZATION_SLUG, OWNER_LOGIN
 from local_runner.errors import CannotStart, StopRequested
+from local_runner.interpreter import Interpreter, for_services
 from local_runner.mailbox import Mailbox
 from local_runner.places import SERVICES, RunDir, write_whole
 from local_runner.ports import free_port, is_free
@@ -52,9 +51,10 @@ def main(arguments: Sequence[str]) -> int:
             remove_volumes(run_dir)  # of a folder that was deleted: their passwords are lost
         supervisor = Supervisor(run_dir)
         try:
-            with supervisor.running():
+            with for_services() as interpreter, supervisor.running():
+                prepare_mail_folder(run_dir, interpreter.account)
                 mailbox = Mailbox(run_dir.mail_folder)
-                start(supervisor, run_dir, options)
+                start(supervisor, run_dir, options, interpreter)
                 supervisor.forever(lambda: tell_mails(mailbox))
         except StopRequested:
             print("Stopped.", flush=True)
@@ -121,9 +121,8 @@ def alone(run_dir: RunDir) -> Iterator[None]:
 def forget(run_dir: RunDir) -> None:
     """Removes the data, the secrets and the logs of earlier runs."""
     remove_volumes(run_dir)
-    for name in ("postgres", "rabbitmq"):
-        remove_folder(run_dir.path / name)
-    shutil.rmtree(run_dir.mail_folder, ignore_errors=True)
+    for folder in (run_dir.path / "postgres", run_dir.path / "rabbitmq", run_dir.mail_folder):
+        remove_folder(folder)
     for path in (*run_dir.path.glob("*.log"), secrets_file(run_dir), run_dir.demo_mark):
         path.unlink(missing_ok=True)
 
@@ -133,7 +132,20 @@ def secrets_file(run_dir: RunDir) -> Path:
     return run_dir.path / "secrets.json"
 
 
-def start(supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace) -> None:
+def prepare_mail_folder(run_dir: RunDir, account: Account | None) -> None:
+    """Gives identity's account a folder to write mails in; one that the person has named is theirs to give."""
+    hand_over(run_dir.mail_folder, account)
+    chosen = os.environ.get("MAIL_FOLDER")
+    if account is None or not chosen:
+        return
+    folder = own_folder(Path(chosen).absolute(), account)
+    if not can_use(folder, account):
+        raise CannotStart(f"{account.name} can't write in MAIL_FOLDER, {folder}. Make it its own.")
+
+
+def start(
+    supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace, interpreter: Interpreter
+) -> None:
     """Brings everything up and tells the person where it is."""
     began = time.monotonic()
     port = gateway_port(options.port)
@@ -146,7 +158,7 @@ def start(supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace) 
     databases = Databases(backing.database.url, secrets, prefix)
     broker = BrokerAccounts(backing.broker.url, backing.broker.control, secrets, prefix)
     url = f"http://127.0.0.1:{port}"
-    system = System(run_dir, databases, broker, url)
+    system = System(run_dir, databases, broker, url, interpreter)
     prepare(supervisor, system, broker)
     demo_database = database_identity(backing.database.url, f"{prefix}identity")
     forget_demo_elsewhere(run_dir, demo_database)
@@ -156,8 +168,8 @@ def start(supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace) 
         "demo_password", os.environ.get("DEMO_PASSWORD") or randomness.token_urlsafe(12)
     )
     if not options.no_demo:
-        load_demo(supervisor, run_dir, options, url, password)
-    write_env(run_dir, url, backing, secrets, password)
+        load_demo(supervisor, run_dir, options, system.demo_loader(password))
+    write_env(run_dir, url, backing, secrets, password, system.health_urls)
     announce(run_dir, url, password, time.monotonic() - began)
     note_demo(run_dir, demo_database)
 
@@ -170,24 +182,28 @@ def gateway_port(wanted: int) -> int:
 
 
 def load_demo(
-    supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace, url: str, password: str
+    supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace, loader: Spec
 ) -> None:
     """Loads the demo organization once; not while a service that it needs is scaled to nothing."""
     if run_dir.demo_mark.exists() or not all(options.copies.values()):
         return
     say("Loading the demo organization ...")
-    environment = {**os.environ, "GATEWAY_URL": url, "DEMO_PASSWORD": password}
-    command = (sys.executable, "-m", "local_runner.demo")
-    supervisor.run_to_end([Spec("demo", command, environment, run_dir.path)], START_SECONDS)
+    supervisor.run_to_end([loader], START_SECONDS)
     run_dir.demo_mark.touch()
 
 
 def write_env(
-    run_dir: RunDir, url: str, backing: Backing, secrets: SecretStore, password: str
+    run_dir: RunDir,
+    url: str,
+    backing: Backing,
+    secrets: SecretStore,
+    password: str,
+    health_urls: Mapping[str, str],
 ) -> None:
     """Shell assignments that other commands and people source."""
     values = {
         "GATEWAY_URL": url,
+        "HEALTH_URLS": " ".join(f"{process}={at}" for process, at in health_urls.items()),
         "AMQP_URL": backing.broker.url,
         "RABBITMQCTL": shlex.join(backing.broker.control),
         "DATABASE_URL": backing.database.url,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from chassis.addresses import ServerUrl
 from local_runner.actor_keys import ActorKeys
 from local_runner.broker_accounts import BrokerAccounts
+from local_runner.interpreter import Interpreter
 from local_runner.places import SERVICES, RunDir, package_of
 from local_runner.ports import free_port
 from local_runner.processes import Spec
@@ -60,15 +61,21 @@ class Databases:
 class System:
     """Makes the specs. Ports are chosen once, so that a restarted process comes back where it was.
 
-    `url` is where people reach the gateway.
+    `url` is where people reach the gateway. All run on the `interpreter` and as its account, which perhaps can't enter
+    the run folder.
     """
 
     def __init__(
-        self, run_dir: RunDir, databases: Databases, broker: BrokerAccounts, url: str = ""
+        self,
+        run_dir: RunDir,
+        databases: Databases,
+        broker: BrokerAccounts,
+        url: str = "",
+        interpreter: Interpreter | None = None,
     ) -> None:
-        self._folder = run_dir.path
         self._mail_folder = run_dir.mail_folder
         self._url = url
+        self._interpreter = interpreter or Interpreter()
         self._databases = databases
         self._broker = broker
         self._keys = ActorKeys(databases.secrets)
@@ -80,8 +87,7 @@ class System:
 
     def _gateway_preparation(self) -> Spec:
         environment = self._environment(AMQP_URL=self._broker.admin_url)
-        command = (sys.executable, "-m", "chassis", "prepare-bus", "gateway")
-        return Spec("prepare-gateway", command, environment, self._folder)
+        return self._spec("prepare-gateway", environment, "chassis", "prepare-bus", "gateway")
 
     def _preparation(self, service: str) -> Spec:
         environment = self._environment(
@@ -90,8 +96,8 @@ class System:
             MIGRATION_DATABASE_URL=self._databases.url(service, "owner"),
             DATABASE_URL=self._databases.url(service, "app"),
         )
-        command = (sys.executable, "-m", "chassis", "prepare", package_of(service))
-        return Spec(f"prepare-{service}", command, environment, self._folder)
+        words = ("chassis", "prepare", package_of(service))
+        return self._spec(f"prepare-{service}", environment, *words)
 
     def services(self, copies: Mapping[str, int]) -> Iterator[Spec]:
         """`copies` processes of each service, numbered from 1."""
@@ -114,9 +120,10 @@ class System:
             environment["TOKEN_SECRET"] = self._databases.secrets.get("token_secret")
             # Unless the person has set them: links to this gateway, and mails into the run folder.
             environment.setdefault("PUBLIC_URL", self._url)
-            environment.setdefault("MAIL_FOLDER", str(self._mail_folder))
-        command = (sys.executable, "-m", "chassis", "run", package_of(service))
-        return Spec(name, command, environment, self._folder, grace=GRACE_SECONDS + 4, stage=1)
+            if folder := environment.setdefault("MAIL_FOLDER", str(self._mail_folder)):
+                environment["MAIL_FOLDER"] = str(Path(folder).resolve())
+        spec = self._spec(name, environment, "chassis", "run", package_of(service))
+        return replace(spec, grace=GRACE_SECONDS + 4, stage=1)
 
     def gateway(self, port: int) -> Spec:
         """Gunicorn with threads; it has no database. A SIGQUIT ends it without waiting for its callers."""
@@ -129,10 +136,19 @@ class System:
             **self._keys.settings("gateway"),
         )
         settings = ("-c", "python:gateway.gunicorn_conf", "gateway.app:create_app()")
-        command = (sys.executable, "-m", "gunicorn", *settings)
-        return Spec("gateway", command, environment, self._folder, death_signal="QUIT", stage=2)
+        spec = self._spec("gateway", environment, "gunicorn", *settings)
+        return replace(spec, death_signal="QUIT", stage=2)
+
+    def demo_loader(self, password: str) -> Spec:
+        """The job that loads the demo organization, everybody in it with this password."""
+        environment = self._environment(GATEWAY_URL=self._url, DEMO_PASSWORD=password)
+        return self._spec("demo", environment, "local_runner.demo")
 
     def _environment(self, **own: str) -> dict[str, str]:
         """Settings that the person gave pass through; addresses and secrets go only where they are used."""
         inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-        return {**DEFAULTS, **inherited, **own}
+        return {**DEFAULTS, **inherited, **own, **self._interpreter.variables}
+
+    def _spec(self, name: str, environment: Mapping[str, str], *words: str) -> Spec:
+        command, account = self._interpreter.command(*words), self._interpreter.account
+        return Spec(name, command, environment, account=account)

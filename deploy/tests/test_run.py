@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from chassis.signing import read_verifying_keys
+from local_runner.accounts import Account
 from local_runner.actor_keys import ActorKeys
 from local_runner.backing.choice import given
 from local_runner.broker_accounts import BrokerAccounts
 from local_runner.errors import CannotStart
+from local_runner.interpreter import Interpreter
 from local_runner.migrate import read_env
 from local_runner.places import SERVICES, RunDir
 from local_runner.run import alone, gateway_port, parse
@@ -144,6 +146,35 @@ def test_a_broker_that_refuses_its_users_stops_the_start(tmp_path: Path) -> None
         accounts(tmp_path, "false").create()
     with pytest.raises(CannotStart, match="users can't be created"):
         accounts(tmp_path, "/no/such/program").create()
+
+
+def test_all_that_is_tandems_runs_on_the_given_python_as_the_given_account(tmp_path: Path) -> None:
+    account = Account("tandem", 998, 998)
+    interpreter = Interpreter(Path("/copy/bin/python"), account, {"HOME": "/nonexistent"})
+    system = System(
+        RunDir(tmp_path), databases(tmp_path), accounts(tmp_path), interpreter=interpreter
+    )
+    services = system.services(dict.fromkeys(SERVICES, 1))
+    specs = [*system.preparations(), *services, system.gateway(8080), system.demo_loader("pw")]
+
+    assert len(specs) == 2 * (len(SERVICES) + 1) + 1
+    assert {spec.account for spec in specs} == {account}
+    assert {spec.command[0] for spec in specs} == {"/copy/bin/python"}
+    assert {spec.environment["HOME"] for spec in specs} == {"/nonexistent"}
+    # Which that account may enter.
+    assert {spec.folder for spec in specs} == {Path("/")}
+
+
+def test_the_demo_loader_knows_the_gateway_and_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://superuser:secret@db/postgres")
+    system = System(RunDir(tmp_path), databases(tmp_path), accounts(tmp_path), "http://here:8080")
+    environment = system.demo_loader("pw").environment
+
+    assert environment["GATEWAY_URL"] == "http://here:8080"
+    assert environment["DEMO_PASSWORD"] == "pw"  # nosec B105 # made up for a test
+    assert "DATABASE_URL" not in environment
 
 
 def test_only_who_vouches_for_people_has_a_key_to_sign_with(tmp_path: Path) -> None:
