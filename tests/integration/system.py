@@ -15,6 +15,11 @@ import psycopg2
 
 from chassis.addresses import ServerUrl
 from chassis.testing import wait_until
+from local_runner.broker_accounts import BrokerAccounts
+from local_runner.places import RunDir
+from local_runner.ports import free_port
+from local_runner.secret_store import SecretStore
+from local_runner.system import Databases, System
 
 ROOT = Path(__file__).resolve().parents[2]
 GIVEN_SERVERS = ("AMQP_URL", "DATABASE_URL")
@@ -122,9 +127,20 @@ class RunningSystem:
 
     def health_url(self, process: str) -> str:
         """Where a service process serves its health and metrics."""
-        variables = Path(f"/proc/{self.pid(process)}/environ").read_bytes().split(b"\0")
-        port = next(v for v in variables if v.startswith(b"HTTP_PORT=")).partition(b"=")[2]
-        return f"http://127.0.0.1:{port.decode()}"
+        pairs = self.settings["HEALTH_URLS"].split()
+        return dict(pair.split("=", 1) for pair in pairs)[process]
+
+    def gateway_environment(self) -> dict[str, str]:
+        """What another process of the gateway is started with, beside the one that runs.
+
+        Made as bin/run makes it: in a container root may not read the environment of another account's process.
+        """
+        secrets = SecretStore(self.run_dir / "secrets.json")
+        control = shlex.split(self.settings["RABBITMQCTL"])
+        broker = BrokerAccounts(self.amqp_url, control, secrets, self._prefix)
+        databases = Databases(self.settings["DATABASE_URL"], secrets, self._prefix)
+        gateway = System(RunDir(self.run_dir), databases, broker).gateway(free_port())
+        return {**self._environment, **gateway.environment}
 
     def kill(self, process: str) -> None:
         """kill -9; returns when the supervisor has started another in its place."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -37,6 +39,28 @@ def test_each_service_takes_less_than_120_megabytes_at_rest(
     }
     assert len(taken) == len(SERVICES)
     assert max(taken.values()) < LIMIT_MEGABYTES, taken
+
+
+def test_no_process_of_a_system_that_root_starts_is_roots(shared_system: RunningSystem) -> None:
+    if "gateway run as root" in shared_system.words("runner"):
+        pytest.skip("no Python of this machine can be run by another account")
+    pids = [shared_system.pid(process) for process in shared_system.processes()]
+    owners = {pid: Path(f"/proc/{pid}").stat().st_uid for each in pids for pid in family(each)}
+
+    assert len(pids) == 2 * len(SERVICES) + 1
+    assert len(owners) > len(pids), "the gateway has a worker"
+    if os.geteuid() == 0:
+        assert 0 not in owners.values()
+        assert len(set(owners.values())) == 1
+    else:
+        assert set(owners.values()) == {os.geteuid()}
+
+
+def family(pid: int) -> Iterator[int]:
+    """The process and its descendants."""
+    yield pid
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        yield from family(int(child))
 
 
 def handled(system: RunningSystem, process: str) -> float:

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 import requests
@@ -29,8 +28,7 @@ VERIFIED = re.compile(
 @pytest.fixture(scope="module")
 def gateways(shared_system: RunningSystem) -> Iterator[list[GatewayProcess]]:
     """Two more processes, beside every service's two."""
-    found = Path(f"/proc/{shared_system.pid('gateway')}/environ").read_bytes().decode()
-    environ = dict(entry.split("=", 1) for entry in found.split("\0") if "=" in entry)
+    environ = shared_system.gateway_environment()
     with ExitStack() as stack:
         processes = []
         for _ in range(2):
