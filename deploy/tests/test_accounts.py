@@ -133,6 +133,7 @@ def test_a_folder_that_root_has_filled_before_is_handed_over_with_its_files(
         folder = hand_over(wanted, account)
         write_as(account, folder / "new.eml")
 
+    assert wanted.is_symlink() == (account is not None and place == "home")
     assert (wanted / "old.eml").read_text() == "old"
     assert (wanted / "new.eml").read_text() == "by the account"
 

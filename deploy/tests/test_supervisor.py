@@ -274,7 +274,7 @@ def test_leftovers_are_known_by_the_time_of_their_start_where_root_may_not_look_
         subprocess.Popen(["sleep", "60"], start_new_session=True)  # nosec B603, B607 # our own words, without a shell, found on the PATH
         for _ in range(2)
     )
-    no_leader = subprocess.Popen(["sleep", "60"])  # nosec B603, B607 # our own words, without a shell, found on the PATH
+    no_leader = subprocess.Popen(["sleep", "60"], process_group=0)  # nosec B603, B607 # our own words, without a shell, found on the PATH
     for name, process in {"a": ours, "b": younger, "c": no_leader}.items():
         run_dir.pid_file(name).write_text(f"{process.pid}\n")
     before = time.time() - 10
