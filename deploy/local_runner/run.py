@@ -52,7 +52,6 @@ def main(arguments: Sequence[str]) -> int:
         supervisor = Supervisor(run_dir)
         try:
             with for_services() as interpreter, supervisor.running():
-                prepare_mail_folder(run_dir, interpreter.account)
                 mailbox = Mailbox(run_dir.mail_folder)
                 start(supervisor, run_dir, options, interpreter)
                 supervisor.forever(lambda: tell_mails(mailbox))
@@ -153,6 +152,7 @@ def start(
     backing = choose(run_dir, secrets, os.environ)
     start_backing(supervisor, backing)
     note_containers(run_dir, backing)
+    prepare_mail_folder(run_dir, interpreter.account)
 
     prefix = os.environ.get("DATABASE_PREFIX", "")
     databases = Databases(backing.database.url, secrets, prefix)
