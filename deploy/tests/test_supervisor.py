@@ -20,6 +20,7 @@ from local_runner.processes import (
     Spec,
     carrying,
     end_leftovers,
+    is_running,
     pause_before,
     wait_until_gone,
 )
@@ -56,15 +57,6 @@ def pid_of(run_dir: RunDir, name: str) -> int:
     return int(run_dir.pid_file(name).read_text())
 
 
-def is_alive(pid: int) -> bool:
-    """Whether it runs; one that has ended may wait for its parent's attention."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
 def changed(run_dir: RunDir, name: str, old: int) -> Callable[[], bool]:
     return lambda: pid_of(run_dir, name) != old
 
@@ -81,7 +73,7 @@ def test_what_is_killed_is_restarted_at_once_under_a_new_pid(
     supervisor.wait_for(changed(run_dir, "booking.1", old), 5, "restart")
 
     assert time.monotonic() - began < 2
-    assert is_alive(pid_of(run_dir, "booking.1"))
+    assert is_running(pid_of(run_dir, "booking.1"))
 
 
 def test_what_a_dead_process_leaves_behind_ends_before_its_restart(
@@ -96,7 +88,7 @@ def test_what_a_dead_process_leaves_behind_ends_before_its_restart(
     os.kill(old, signal.SIGKILL)
     supervisor.wait_for(changed(run_dir, "gateway", old), 5, "restart")
 
-    supervisor.wait_for(lambda: not is_alive(worker), 5, "end of the worker")
+    supervisor.wait_for(lambda: not is_running(worker), 5, "end of the worker")
 
 
 def test_a_process_that_dies_at_start_ends_the_start_with_its_last_words(
@@ -139,7 +131,7 @@ def test_a_job_that_takes_too_long_is_ended(supervisor: Supervisor, run_dir: Run
         supervisor.run_to_end([shell("slow", f"echo $$ >{run_dir.path}/pid; sleep 60")], 0.5)
 
     slow = int((run_dir.path / "pid").read_text())
-    supervisor.wait_for(lambda: not is_alive(slow), 5, "end of the job")
+    supervisor.wait_for(lambda: not is_running(slow), 5, "end of the job")
 
 
 def test_a_signal_asks_to_stop(supervisor: Supervisor) -> None:
@@ -259,7 +251,7 @@ with supervisor.running():
 
     assert done.stdout == "True\n", done.stderr
     wait_until_gone(pid_of(run_dir, "booking.1"))
-    assert not is_alive(pid_of(run_dir, "booking.1"))
+    assert not is_running(pid_of(run_dir, "booking.1"))
 
 
 def no_look(pid: int) -> list[bytes]:

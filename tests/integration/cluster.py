@@ -19,7 +19,7 @@ from local_runner.backing.postgresql_pair import SYNCHRONOUS, Member, address_of
 from local_runner.backing.rabbitmq import LocalRabbit
 from local_runner.backing.rabbitmq_cluster import RabbitCluster
 from local_runner.places import RunDir
-from local_runner.processes import Child, Spec
+from local_runner.processes import Child, Spec, is_running
 from local_runner.secret_store import SecretStore
 
 from .secrecy import SECRETS
@@ -82,14 +82,15 @@ class Cluster:
         """kill -9 of a server with its children, as when its machine dies; returns when they are gone."""
         process = self._children[name].process
         assert process is not None
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        for pid in (process.pid, *map(int, children)):
+        listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        children = [int(pid) for pid in listed.split()]
+        for pid in (process.pid, *children):
             # A child may have ended by itself, or with its parent.
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
         self._children[name].kill_group()
-        wait_until(lambda: not any(Path("/proc", pid, "exe").is_symlink() for pid in children), 20)
+        wait_until(lambda: not any(map(is_running, children)), 20)
 
     @property
     def variables(self) -> dict[str, str]:
