@@ -85,17 +85,16 @@ class Container:
 
 
 class DockerServer:
-    """A server in a container. Docker is tried out before it starts, and given up when it does not answer."""
+    """A server in a container. Docker is tried out before it starts, and given up when it does not answer.
 
-    def __init__(self, container: Container, answers: Callable[[str], bool]) -> None:
+    `url` has the administrator's name and password.
+    """
+
+    def __init__(self, container: Container, url: str, answers: Callable[[str], bool]) -> None:
+        self.url = url
         self._container = container
         self._answers = answers
         self._patience = Patience()
-
-    @property
-    def url(self) -> str:
-        """With the administrator's name and password."""
-        raise NotImplementedError
 
     def prepare(self) -> None:
         """The image makes its data itself."""
@@ -120,50 +119,40 @@ class DockerPostgres(DockerServer):
     """PostgreSQL's official image, data in a named volume. While it initializes itself it listens on no port."""
 
     def __init__(self, run_dir: RunDir, secrets: SecretStore) -> None:
-        self._password = secrets.get("postgres_password")
-        self._port = free_port()
+        password, port = secrets.get("postgres_password"), free_port()
         container = Container(
             "postgres",
             run_dir,
             POSTGRES_IMAGE,
-            self._port,
+            port,
             5432,
             "/data",
             ("--shm-size=256m",),
-            {"POSTGRES_PASSWORD": self._password, "PGDATA": "/data/cluster"},
+            {"POSTGRES_PASSWORD": password, "PGDATA": "/data/cluster"},
             ("postgres", "-c", "max_connections=300", "-c", "shared_buffers=256MB"),
         )
-        super().__init__(container, database_answers)
-
-    @property
-    def url(self) -> str:
-        """As the superuser, whose password is random."""
-        return f"postgresql://postgres:{self._password}@127.0.0.1:{self._port}/postgres"
+        url = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
+        super().__init__(container, url, database_answers)
 
 
 class DockerRabbit(DockerServer):
     """RabbitMQ's official image, data in a named volume."""
 
     def __init__(self, run_dir: RunDir, secrets: SecretStore) -> None:
-        self._password = secrets.get("rabbitmq_password")
-        self._port = free_port()
-        variables = {"RABBITMQ_DEFAULT_USER": "tandem", "RABBITMQ_DEFAULT_PASS": self._password}
+        password, port = secrets.get("rabbitmq_password"), free_port()
+        variables = {"RABBITMQ_DEFAULT_USER": "tandem", "RABBITMQ_DEFAULT_PASS": password}
         container = Container(
             "rabbitmq",
             run_dir,
             RABBITMQ_IMAGE,
-            self._port,
+            port,
             5672,
             "/var/lib/rabbitmq",
             ("--hostname", "tandem-rabbitmq"),  # the name of its data folder
             variables,
         )
-        super().__init__(container, broker_answers)
-
-    @property
-    def url(self) -> str:
-        """As the broker's administrator, whose password is random."""
-        return f"amqp://tandem:{self._password}@127.0.0.1:{self._port}//"
+        url = f"amqp://tandem:{password}@127.0.0.1:{port}//"
+        super().__init__(container, url, broker_answers)
 
     @property
     def control(self) -> tuple[str, ...]:
