@@ -23,7 +23,8 @@ find_python() {
   local new_enough='import sys; sys.exit(sys.version_info < (3, 11))'
   if [ "$(id -u)" = 0 ]; then
     for candidate in "${candidates[@]}"; do
-      if setpriv --reuid=65534 --regid=65534 --clear-groups -- env "$candidate" -I -c "import ensurepip; $new_enough" 2>/dev/null; then
+      if setpriv --reuid=65534 --regid=65534 --clear-groups -- env "$candidate" -I -c "$new_enough" 2>/dev/null &&
+        can_make_environments "$candidate"; then
         echo "$candidate"
         return
       fi
@@ -36,4 +37,9 @@ find_python() {
     fi
   done
   return 1
+}
+
+# Debian's Python gets from apt what it lacks for that; another one may never.
+can_make_environments() {
+  "$1" -c 'import ensurepip' 2>/dev/null || { [ "$1" = /usr/bin/python3 ] && command -v apt-get >/dev/null; }
 }

@@ -19,11 +19,11 @@ IS_ROOT = os.geteuid() == 0
 FIND = f'source {ROOT}/deploy/local_runner/start.sh; PATH="$1"; find_python'
 
 
-def made_up_python(folder: Path, name: str, mode: int) -> Path:
-    """A Python that says yes to everything, in a folder of its own."""
+def made_up_python(folder: Path, name: str, mode: int, lacks: str = "nothing") -> Path:
+    """A Python that says yes to everything, but to a module that it lacks, in a folder of its own."""
     folder.mkdir(mode=mode)
     path = folder / name
-    path.write_text("#!/bin/sh\n")
+    path.write_text(f'#!/bin/sh\ncase "$*" in *{lacks}*) exit 1;; esac\n')
     path.chmod(0o755)
     return path
 
@@ -50,6 +50,13 @@ def test_the_first_python_is_taken_where_all_can_be_run(open_folder: Path) -> No
     second = made_up_python(open_folder / "second", "python3.13", 0o755)
 
     assert found(first.parent, second.parent) == str(first)
+
+
+def test_root_passes_over_a_python_that_makes_no_environment(open_folder: Path) -> None:
+    first = made_up_python(open_folder / "first", "python3", 0o755, lacks="ensurepip")
+    second = made_up_python(open_folder / "second", "python3.13", 0o755)
+
+    assert found(first.parent, second.parent) == str(second if IS_ROOT else first)
 
 
 @pytest.mark.parametrize(
