@@ -132,7 +132,7 @@ def asked_without_a_broker(lonely: System) -> dict[str, tuple[float, Any]]:
         method, path, operation = case.values
         return timed(lambda: send(lonely, method, path, operation, "some-token"))
 
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(24) as pool:
         cases = operations()
         return dict(zip((case.id for case in cases), pool.map(ask, cases), strict=True))
 
