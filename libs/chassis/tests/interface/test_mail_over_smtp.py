@@ -275,7 +275,7 @@ def test_a_wrong_password_or_certificate_is_no_mails_fault(
     ca_file = None if wrong == "certificate" else str(certificate[0])
     url = f"smtp://us%40example.org:{password}@127.0.0.1:{encrypted.port}"
     with pytest.raises(Unreachable) as refused:
-        deliver(SmtpCarrier(server_of(url, ca_file=ca_file, seconds=10)))
+        deliver(SmtpCarrier(server_of(url, ca_file=ca_file, seconds=2)))
     assert "secret" not in refused.value.reason
     assert inbox.taken == []
 
