@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Sequence
 
+from local_runner.backing.choice import control_words, given
 from local_runner.broker_accounts import BrokerAccounts
 from local_runner.errors import CannotStart
 from local_runner.interpreter import for_services
@@ -45,17 +46,19 @@ def main(arguments: Sequence[str]) -> int:
 def addresses(run_dir: RunDir) -> tuple[str, str]:
     """The given servers, else those of the running system."""
     running = read_env(run_dir)
-    values = [os.environ.get(name) or running.get(name) for name in ("AMQP_URL", "DATABASE_URL")]
-    if values[0] is None or values[1] is None:
+    broker, database = (
+        given({**running, **os.environ}, name) for name in ("AMQP_URL", "DATABASE_URL")
+    )
+    if broker is None or database is None:
         raise CannotStart("set AMQP_URL and DATABASE_URL, or start bin/run first")
-    return values[0], values[1]
+    return broker.url, database.url
 
 
 def control(run_dir: RunDir, amqp_url: str) -> tuple[str, ...]:
     """How to administer the broker: as `RABBITMQCTL` says, else as the running system does if it is its broker."""
     running = read_env(run_dir)
     known = running.get("RABBITMQCTL", "") if running.get("AMQP_URL") == amqp_url else ""
-    return tuple(shlex.split(os.environ.get("RABBITMQCTL") or known))
+    return control_words({"RABBITMQCTL": os.environ.get("RABBITMQCTL") or known})
 
 
 def read_env(run_dir: RunDir) -> dict[str, str]:

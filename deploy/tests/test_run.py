@@ -209,6 +209,28 @@ def test_no_address_means_that_a_server_has_to_be_found() -> None:
     assert given({"AMQP_URL": ""}, "AMQP_URL") is None
 
 
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("AMQP_URL", "amqp://u:secret@h:99999/"),
+        ("AMQP_URL", "http://u:secret@h/"),
+        ("DATABASE_URL", "postgresql://u:sec/ret@h/db"),
+        ("DATABASE_URL", "host=127.0.0.1 user=u password=secret"),
+    ],
+)
+def test_an_address_that_makes_no_sense_is_refused_by_its_name_alone(
+    variable: str, text: str
+) -> None:
+    with pytest.raises(CannotStart, match=rf"^{variable}: ") as refused:
+        given({variable: text}, variable)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_command_that_no_shell_reads_is_refused_by_its_name() -> None:
+    with pytest.raises(CannotStart, match=r"^RABBITMQCTL: "):
+        given({"AMQP_URL": "amqp://u:p@h//", "RABBITMQCTL": "docker exec 'x"}, "AMQP_URL")
+
+
 def test_the_env_file_is_read_back(tmp_path: Path) -> None:
     run_dir = RunDir(tmp_path)
     run_dir.env_file.write_text(f"AMQP_URL={shlex.quote('amqp://u:p&x@h//')}\nDEMO_LOGIN=a@b\n")

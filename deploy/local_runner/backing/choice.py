@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from chassis.addresses import MalformedAddress, ServerUrl, broker_url
+from chassis.config import sqlalchemy_url
 from local_runner.backing.containers import (
     POSTGRES_IMAGE,
     RABBITMQ_IMAGE,
@@ -21,8 +23,6 @@ from local_runner.backing.server import Broker, GivenServer, Server
 from local_runner.errors import CannotStart
 from local_runner.places import RunDir
 from local_runner.secret_store import SecretStore
-
-LIBPQ_SCHEME = "postgresql://"
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,22 @@ def uses_data_of_containers(run_dir: RunDir, images: list[str]) -> bool:
 
 
 def given(environment: Mapping[str, str], variable: str) -> GivenServer | None:
-    """The server that the variable names, if it is set."""
-    url = environment.get(variable, "")
-    if variable == "DATABASE_URL" and url:
-        url = LIBPQ_SCHEME + url.partition("://")[2]  # SQLAlchemy's form is welcome too
-    control = shlex.split(environment.get("RABBITMQCTL", "")) if variable == "AMQP_URL" else ()
-    return GivenServer(url, tuple(control)) if url else None
+    """The server that the variable names, if it is set. CannotStart with its name if what it holds makes no sense."""
+    text = environment.get(variable, "").strip()
+    if not text:
+        return None
+    try:
+        if variable == "AMQP_URL":
+            return GivenServer(broker_url(text), control_words(environment))
+        sqlalchemy_url(text)  # its form is welcome, too
+        return GivenServer(str(replace(ServerUrl.read(text), scheme="postgresql")))
+    except MalformedAddress as error:
+        raise CannotStart(f"{variable}: {error}") from None
+
+
+def control_words(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The command in `RABBITMQCTL`, as a shell would read it; none where it is not set."""
+    try:
+        return tuple(shlex.split(environment.get("RABBITMQCTL", "")))
+    except ValueError as error:
+        raise CannotStart(f"RABBITMQCTL: {error}") from None

@@ -24,22 +24,27 @@ URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^
 HOST: Final = re.compile(
     r"(?P<name>\[[0-9A-Za-z:.%_~-]+\]|[^\[\]:@,\s]+)(?::(?P<port>[0-9]{1,5}))?", re.ASCII
 )
-# RFC 3986, section 3.2.2: brackets belong to hosts. Parsers differ in what they make of others, so a login has none.
-RESERVED_FOR_HOSTS: Final = str.maketrans({"[": "%5B", "]": "%5D", "#": "%23"})
+# What kombu, libpq and SQLAlchemy read differently in a login, or refuse, is written percent-encoded for all of them.
+AMBIGUOUS: Final = re.compile(r"[@\[\]#]|%(?![0-9A-Fa-f]{2})")
 LARGEST_PORT: Final = 65535
 POSTGRESQL_PORT: Final = 5432
+AMQP_SCHEMES: Final = {"amqp", "amqps", "pyamqp"}
 
 # What makes PostgreSQL's client library look for the server that takes writes.
 FOR_WRITING = {"read-write", "primary"}
 
 
+class MalformedAddress(ValueError):
+    """A text is no address of a server; never repeats the text, which may hold a password."""
+
+
 def address_setting(env: Env, name: str, read: Callable[[str], Value]) -> Value:
-    """A required setting that holds an address; ValueError with its name, never with what it holds."""
+    """A required setting that holds an address; MalformedAddress with its name, never with what it holds."""
     text = env.str(name)
     try:
         return read(text)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise MalformedAddress(f"{name}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +56,15 @@ class Host:
 
     @classmethod
     def read(cls, text: str) -> Host:
-        """`host`, `host:port`, `[::1]` or `[::1]:port`; ValueError for anything else."""
+        """`host`, `host:port`, `[::1]` or `[::1]:port`; MalformedAddress for anything else."""
         found = HOST.fullmatch(text)
         if found is None:
-            raise ValueError(
+            raise MalformedAddress(
                 "each host must look like host or host:port, and an IPv6 address like [::1]"
             )
         port = None if found["port"] is None else int(found["port"])
         if port is not None and port > LARGEST_PORT:
-            raise ValueError(f"a port is at most {LARGEST_PORT}")
+            raise MalformedAddress(f"a port is at most {LARGEST_PORT}")
         return cls(found["name"].strip("[]"), port)
 
     def __str__(self) -> str:
@@ -81,14 +86,14 @@ class ServerUrl:
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """ValueError, which never repeats the address, unless it is one. White space around it is no part of it."""
+        """MalformedAddress unless it is one. White space around it is no part of it."""
         found = URL.fullmatch(text.strip())
         if found is None:
-            raise ValueError("an address looks like scheme://user:password@host:port/name")
+            raise MalformedAddress("an address looks like scheme://user:password@host:port/name")
         login, at, hosts = found["authority"].rpartition("@")
         return cls(
             found["scheme"],
-            login.translate(RESERVED_FOR_HOSTS) if at else None,
+            AMBIGUOUS.sub(lambda found: quote(found[0], safe=""), login) if at else None,
             tuple(map(Host.read, hosts.split(","))) if hosts else (),
             found["rest"],
         )
@@ -135,12 +140,15 @@ class ServerUrl:
 
 
 def broker_url(text: str) -> str:
-    """The address as it is used from here on; ValueError unless it makes sense."""
+    """The address as it is used from here on; MalformedAddress unless it makes sense."""
     if ";" in text:
-        raise ValueError(
+        raise MalformedAddress(
             "several nodes are written amqp://user:password@host1:port1,host2:port2/vhost"
         )
-    return str(ServerUrl.read(text))
+    url = ServerUrl.read(text)
+    if url.scheme not in AMQP_SCHEMES:
+        raise MalformedAddress("a broker's address starts with amqp:// or amqps://")
+    return str(url)
 
 
 @functools.cache
@@ -173,18 +181,19 @@ class Nodes:
 def database_hosts_as_parameters(text: str) -> str:
     """Several hosts in the form that SQLAlchemy understands as well as libpq; one host stays as it is.
 
-    ValueError unless the server that takes writes is looked for, which is the default here.
+    So is the folder of a socket, `%2Fvar%2Frun`, which SQLAlchemy decodes among parameters alone. MalformedAddress
+    unless the server that takes writes is looked for, which is the default where there are several.
     """
     url = ServerUrl.read(text)
-    if len(url.hosts) < 2:
+    if len(url.hosts) < 2 and not any("%" in host.name for host in url.hosts):
         return str(url)
     wanted = parse_qs(url.query).get("target_session_attrs", [])
-    if not FOR_WRITING.issuperset(wanted):
-        raise ValueError("with several hosts target_session_attrs must be read-write")
+    if len(url.hosts) > 1 and not FOR_WRITING.issuperset(wanted):
+        raise MalformedAddress("with several hosts target_session_attrs must be read-write")
     query = [
         f"host={','.join(host.name for host in url.hosts)}",
         f"port={','.join(str(host.port or POSTGRESQL_PORT) for host in url.hosts)}",
         *filter(None, [url.query]),
-        *([] if wanted else ["target_session_attrs=read-write"]),
+        *(["target_session_attrs=read-write"] if len(url.hosts) > 1 and not wanted else []),
     ]
     return str(url.with_hosts().with_query("&".join(query)))

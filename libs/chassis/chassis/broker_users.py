@@ -21,7 +21,7 @@ from typing import Any, Final
 from environs import Env
 from kombu import Connection
 
-from chassis.addresses import ServerUrl, nodes_of
+from chassis.addresses import ServerUrl, address_setting, broker_url, nodes_of
 from chassis.events import Contract
 from chassis.topology import RPC_EXCHANGE
 
@@ -131,14 +131,13 @@ def account(user: BrokerUser) -> dict[str, str]:
     }
 
 
-def admit(management_url: str, wanted: dict[str, Any]) -> None:
+def admit(management: ServerUrl, wanted: dict[str, Any]) -> None:
     """Has the management plugin of the first of the nodes that answers take the definitions. OSError if none does."""
-    url = ServerUrl.read(management_url)
-    for host in url.hosts:
+    for host in management.hosts:
         try:
-            return admit_at(url.with_hosts(host), wanted)
+            return admit_at(management.with_hosts(host), wanted)
         except OSError:
-            if host == url.hosts[-1]:
+            if host == management.hosts[-1]:
                 raise
     return None
 
@@ -166,6 +165,6 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m chassis broker-user PACKAGE   (AMQP_URL names user and password)")
         return 2
-    user = BrokerUser.of(Env().str("AMQP_URL"))
+    user = BrokerUser.of(address_setting(Env(), "AMQP_URL", broker_url))
     print(json.dumps(definitions([(user, contract_of(arguments[0]))]), indent=2))
     return 0

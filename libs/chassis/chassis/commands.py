@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from environs import EnvError
+
 from chassis import logs
+from chassis.addresses import MalformedAddress
 
 
 def dispatch(arguments: Sequence[str], usage: str) -> int:
-    """Runs one command; 2 with the usage when there is none of that name."""
+    """Runs one command; 2 with the usage when there is none of that name, or with the setting that makes no sense."""
     commands: dict[str, Callable[..., int]] = {
         "prepare": prepare,
         "prepare-bus": prepare_bus,
@@ -25,7 +28,11 @@ def dispatch(arguments: Sequence[str], usage: str) -> int:
         print(usage, file=sys.stderr)
         return 2
     logs.configure("INFO")
-    return command(*arguments[1:])
+    try:
+        return command(*arguments[1:])
+    except (EnvError, MalformedAddress) as error:
+        print(f"python -m chassis {arguments[0]}: {error}", file=sys.stderr)
+        return 2
 
 
 def prepare(package: str) -> int:

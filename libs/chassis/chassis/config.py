@@ -8,7 +8,12 @@ from typing import TypeVar
 
 from environs import Env
 
-from chassis.addresses import address_setting, broker_url, database_hosts_as_parameters
+from chassis.addresses import (
+    MalformedAddress,
+    address_setting,
+    broker_url,
+    database_hosts_as_parameters,
+)
 from chassis.signing import (
     MalformedKey,
     SigningKey,
@@ -75,9 +80,9 @@ def key_setting(env: Env, name: str, read: Callable[[str], Keys]) -> Keys:
 
 def sqlalchemy_url(url: str) -> str:
     """SQLAlchemy 2.1 reads `postgresql://` as psycopg 3; we drive psycopg2. Several hosts become parameters."""
-    scheme, separator, rest = url.partition("://")
+    scheme, separator, rest = url.strip().partition("://")
     if not separator or scheme not in {"postgresql", "postgres", "postgresql+psycopg2"}:
-        raise ValueError("a database URL starts with postgresql://")
+        raise MalformedAddress("a database's address starts with postgresql://")
     return database_hosts_as_parameters(f"postgresql+psycopg2://{rest}")
 
 

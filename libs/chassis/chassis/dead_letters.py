@@ -21,6 +21,7 @@ from typing import Any
 from amqp.exceptions import AMQPError, NotFound
 from environs import Env
 
+from chassis.addresses import address_setting, broker_url
 from chassis.confirmed import ConfirmedPublisher, Outcome, Outgoing
 from chassis.connections import RECOVERABLE, abandoned, opened
 from chassis.topology import (
@@ -257,7 +258,7 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE, file=sys.stderr)
         return 2
     try:
-        with dead_letters(Env().str("AMQP_URL"), service) as letters:
+        with dead_letters(address_setting(Env(), "AMQP_URL", broker_url), service) as letters:
             status: int = getattr(letters, command)(*ids)
             return status
     except KeyboardInterrupt:

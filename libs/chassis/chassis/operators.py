@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 
 from environs import Env
 
+from chassis.addresses import address_setting
 from chassis.config import sqlalchemy_url
 from chassis.database import Database
 from chassis.errors import ServiceError
@@ -17,7 +18,7 @@ from chassis.errors import ServiceError
 @contextmanager
 def operators_database() -> Iterator[Database]:
     """The database of the service, with one connection, as long as the command needs it."""
-    url = sqlalchemy_url(Env().str("DATABASE_URL"))
+    url = address_setting(Env(), "DATABASE_URL", sqlalchemy_url)
     with closing(Database(url, service="operator", connections=1)) as database:
         yield database
 

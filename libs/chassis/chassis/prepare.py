@@ -17,6 +17,7 @@ from psycopg2 import sql
 from sqlalchemy.engine import URL, make_url
 
 from chassis import broker_users, migrations, topology
+from chassis.addresses import ServerUrl, address_setting, broker_url
 from chassis.broker_users import BrokerUser
 from chassis.config import libpq_url, sqlalchemy_url
 from chassis.events import Contract
@@ -43,9 +44,10 @@ def prepare(package: str, env: Env | None = None) -> None:
     `ADMIN_DATABASE_URL` may be left out where database and roles are made by other means.
     """
     env = env or Env()
-    application = make_url(sqlalchemy_url(env.str("DATABASE_URL")))
-    owner = make_url(sqlalchemy_url(env.str("MIGRATION_DATABASE_URL")))
-    if admin := env.str("ADMIN_DATABASE_URL", ""):
+    application = make_url(address_setting(env, "DATABASE_URL", sqlalchemy_url))
+    owner = make_url(address_setting(env, "MIGRATION_DATABASE_URL", sqlalchemy_url))
+    if env.str("ADMIN_DATABASE_URL", ""):
+        admin = address_setting(env, "ADMIN_DATABASE_URL", sqlalchemy_url)
         patiently(lambda: bootstrap(admin, owner, application), psycopg2.OperationalError)
     migrations.upgrade(package, owner.render_as_string(hide_password=False))
     prepare_bus(package, env)
@@ -60,11 +62,14 @@ def prepare_bus(package: str, env: Env | None = None) -> None:
     means.
     """
     env = env or Env()
-    contract, own_url = contract_of(package), env.str("AMQP_URL")
-    if management_url := env.str("RABBITMQ_MANAGEMENT_URL", ""):
+    contract, own_url = contract_of(package), address_setting(env, "AMQP_URL", broker_url)
+    if env.str("RABBITMQ_MANAGEMENT_URL", ""):
+        management_url = address_setting(env, "RABBITMQ_MANAGEMENT_URL", ServerUrl.read)
         wanted = broker_users.definitions([(BrokerUser.of(own_url), contract)])
         patiently(lambda: broker_users.admit(management_url, wanted), OSError)
-    admin_url = env.str("AMQP_ADMIN_URL", "") or own_url
+    admin_url = own_url
+    if env.str("AMQP_ADMIN_URL", ""):
+        admin_url = address_setting(env, "AMQP_ADMIN_URL", broker_url)
     patiently(lambda: topology.declare(contract, admin_url), (OSError, AMQPError))
 
 

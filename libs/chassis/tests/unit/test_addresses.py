@@ -1,14 +1,25 @@
 """Servers that are several, written as one address."""
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
+import psycopg2.extensions
 import pytest
 from environs import Env
 from hypothesis import example, given
 from hypothesis import strategies as st
 from kombu import Connection
+from sqlalchemy.engine import make_url
 
-from chassis.addresses import Host, Nodes, ServerUrl, address_setting, broker_url, nodes_of
+from chassis import commands
+from chassis.addresses import (
+    Host,
+    MalformedAddress,
+    Nodes,
+    ServerUrl,
+    address_setting,
+    broker_url,
+    nodes_of,
+)
 from chassis.broker_users import BrokerUser
 from chassis.config import libpq_url, sqlalchemy_url
 
@@ -138,11 +149,43 @@ def test_each_node_is_an_address_that_kombu_reads(password):
         assert (connection.hostname, connection.port) in {("h1", None), ("::1", 5673)}
 
 
-@pytest.mark.parametrize("password", ["p[w", "p]w", "p#w", "p@w"])
-def test_what_belongs_to_hosts_may_stand_in_a_password(password):
+@pytest.mark.parametrize("password", ["p[w", "p]w", "p#w", "p@w", "p@w@h", "50%off", "%zz", "%"])
+def test_every_library_reads_one_password_where_it_is_written_as_it_is(password):
     (node,) = nodes_of(f"amqp://u:{password}@h:5672//")
     assert Connection(node).password == password
-    assert unquote(ServerUrl.read(node).password) == password
+    assert ServerUrl.read(node).password == password
+    url = sqlalchemy_url(f"postgresql://u:{password}@h:5432/db")
+    assert make_url(url).password == password
+    assert psycopg2.extensions.parse_dsn(libpq_url(url)) == {
+        "user": "u", "password": password, "host": "h", "port": "5432", "dbname": "db"
+    }  # fmt: skip
+
+
+def test_a_sockets_folder_is_the_same_to_sqlalchemy_and_libpq():
+    url = sqlalchemy_url("postgresql://u:p@%2Fvar%2Frun/db")
+    assert make_url(url).query["host"] == "/var/run"
+    assert psycopg2.extensions.parse_dsn(libpq_url(url))["host"] == "/var/run"
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:p@h/db", "http://h", "redis://h"])
+def test_another_kind_of_server_is_no_broker(url):
+    with pytest.raises(MalformedAddress, match="amqp://"):
+        broker_url(url)
+
+
+@pytest.mark.parametrize("text", ["host=h user=u password=secret", "mysql://u:secret@h/db", "h"])
+def test_what_is_no_address_of_a_database_is_refused(text):
+    with pytest.raises(MalformedAddress) as raised:
+        sqlalchemy_url(text)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_command_names_the_setting_that_makes_no_sense(monkeypatch, capsys):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:sec/ret@h/db")
+    assert commands.dispatch(["outbox", "status"], "") == 2
+    said = capsys.readouterr().err
+    assert "DATABASE_URL: each host must look like" in said
+    assert "sec" not in said
 
 
 def test_an_address_shows_no_password_where_it_is_represented():

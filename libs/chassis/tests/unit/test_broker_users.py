@@ -11,6 +11,7 @@ import pytest
 from toy_service.events import CONTRACT
 
 from chassis import broker_users, commands, topology
+from chassis.addresses import ServerUrl
 from chassis.broker_users import BrokerUser, permissions_of
 from chassis.events import Contract
 
@@ -115,7 +116,8 @@ def management():
 
 def test_the_management_plugin_is_given_the_definitions(management):
     wanted = broker_users.definitions([(BrokerUser("a", "pw", "/"), OTHER)])
-    broker_users.admit(f"http://root:p%2Fw@127.0.0.1:{management.server_port}/", wanted)
+    url = ServerUrl.read(f"http://root:p%2Fw@127.0.0.1:{management.server_port}/")
+    broker_users.admit(url, wanted)
     login = base64.b64encode(b"root:p/w").decode()
     assert management.taken == [("/api/definitions", f"Basic {login}", wanted)]
 
@@ -123,4 +125,4 @@ def test_the_management_plugin_is_given_the_definitions(management):
 def test_an_account_that_may_not_administer_is_an_error(management):
     management.status = 401
     with pytest.raises(OSError, match="401"):
-        broker_users.admit(f"http://a:b@127.0.0.1:{management.server_port}", {})
+        broker_users.admit(ServerUrl.read(f"http://a:b@127.0.0.1:{management.server_port}"), {})
