@@ -6,6 +6,7 @@ The command is given as words that end in `rabbitmqctl` and its options. It need
 from __future__ import annotations
 
 import json
+import re
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
@@ -14,14 +15,16 @@ from typing import Any, Final
 PROGRAM: Final = "rabbitmqctl"
 SECONDS: Final = 60.0
 
-# `import_definitions` never ends reading standard input in RabbitMQ 4.0.0 to 4.0.5 (rabbitmq-server issue 13157): the
-# definitions become a file where the broker is. Debian's `rabbitmqctl` steps down from root to the broker's account.
+# These never end reading standard input (rabbitmq-server issue 13157).
+NEVER_ENDING: Final = re.compile(r"^4\.0\.[0-5](?!\d)", re.MULTILINE)
+# So the definitions become a file where the broker is. Debian's `rabbitmqctl` steps down from root to the broker's
+# account.
 IMPORT_FROM_A_FILE: Final = """\
 umask 077
-file=$(mktemp) || exit
+file=$(mktemp /tmp/definitions.XXXXXXXX) || exit
 trap 'rm -f "$file"' EXIT
 cat >"$file" || exit
-if [ "$(id -u)" = 0 ] && id rabbitmq >/dev/null 2>&1; then chown rabbitmq "$file" || exit; fi
+if [ "$(id -u)" = 0 ]; then chown rabbitmq "$file" 2>/dev/null || :; fi
 "$@" import_definitions "$file"
 """
 
@@ -45,9 +48,14 @@ class Rabbitmqctl:
         return json_in(self.run("--quiet", *words, "--formatter", "json"))
 
     def import_definitions(self, definitions: Mapping[str, Any]) -> None:
-        """Creates users and permissions, or brings them up to date. Nobody else can read the file meanwhile."""
-        before, program = split_at_program(self._command)
-        command = [*before, "sh", "-c", IMPORT_FROM_A_FILE, "sh", *program]
+        """Creates users and permissions, or brings them up to date.
+
+        RabbitMQ 4.0.0 to 4.0.5 needs a file for that, which nobody else can read, and a command that runs `sh`, too.
+        """
+        command = [*self._command, "import_definitions"]
+        if NEVER_ENDING.search(self.run("version")):
+            before, program = split_at_program(self._command)
+            command = [*before, "sh", "-c", IMPORT_FROM_A_FILE, "sh", *program]
         finished(command, given=json.dumps(definitions))
 
 
@@ -75,8 +83,10 @@ def finished(command: Sequence[str], *, given: str = "") -> str:
 
 def split_at_program(command: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """What comes before `rabbitmqctl`, and it with its options. A wrapper of another name is taken for a local one."""
-    places = [at for at, word in enumerate(command) if PurePath(word).name == PROGRAM]
-    at = places[0] if places else 0
+    named = (
+        at for at, word in enumerate(command) if PurePath(word).name == PROGRAM and "=" not in word
+    )
+    at = max(named, default=0)
     return command[:at], command[at:]
 
 

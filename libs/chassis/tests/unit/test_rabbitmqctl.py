@@ -44,6 +44,7 @@ def test_it_runs_in_a_folder_that_every_account_can_read(program):
 def test_definitions_are_handed_over_as_a_file_that_is_gone_afterwards(program, tmp_path):
     copy = tmp_path / "copy"
     command = program(
+        '[ "$1" = version ] && echo 4.0.5 && exit',
         f'stat -c "%a $2" "$2" >"{copy}.mode"',
         f'[ "$1" = import_definitions ] && cat "$2" >"{copy}"',
     )
@@ -57,6 +58,11 @@ def test_definitions_are_handed_over_as_a_file_that_is_gone_afterwards(program, 
 @pytest.mark.parametrize(
     ("command", "before", "program"),
     [
+        (
+            ["env", "A=/opt/rabbitmqctl", "docker", "exec", "-i", "rabbitmqctl", "rabbitmqctl"],
+            ["env", "A=/opt/rabbitmqctl", "docker", "exec", "-i", "rabbitmqctl"],
+            ["rabbitmqctl"],
+        ),
         (["rabbitmqctl"], [], ["rabbitmqctl"]),
         (["env", "A=b", "/usr/sbin/rabbitmqctl"], ["env", "A=b"], ["/usr/sbin/rabbitmqctl"]),
         (
@@ -69,6 +75,18 @@ def test_definitions_are_handed_over_as_a_file_that_is_gone_afterwards(program, 
 )
 def test_the_file_is_made_where_the_program_runs(command, before, program):
     assert split_at_program(command) == (before, program)
+
+
+@pytest.mark.parametrize("version", ["3.10.8", "4.0.6", "4.0.50", "4.1.0", "14.0.5"])
+def test_definitions_come_by_standard_input_where_that_works(program, tmp_path, version):
+    copy = tmp_path / "copy"
+    command = program(
+        f'[ "$1" = version ] && echo {version} && exit',
+        f'[ "$*" = "--node x import_definitions" ] && exec cat >"{copy}"',
+        '[ "$3" = version ] && echo ' + version,
+    )
+    Rabbitmqctl([command, "--node", "x"]).import_definitions({"users": []})
+    assert json.loads(copy.read_text()) == {"users": []}
 
 
 def test_a_failure_says_what_the_program_said_and_not_what_it_was_given(program):
