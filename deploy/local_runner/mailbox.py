@@ -29,19 +29,35 @@ class Mailbox:
         """A paragraph for each mail that has come since the last time, oldest first."""
         new = sorted(
             (self._folder / name for name in self._names() if name not in self._told),
-            key=lambda path: path.lstat().st_mtime_ns,
+            key=age_of,
         )
         self._told.update(path.name for path in new)
         return [told(path) for path in new]
 
 
+def age_of(path: Path) -> int:
+    """When the mail was written; 0 for one that was removed meanwhile."""
+    try:
+        return path.lstat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def told(path: Path) -> str:
-    """To whom, about what, the links, and where the whole mail is."""
-    message = email.message_from_bytes(content_of(path), policy=email.policy.default)
+    """To whom, about what, the links, and where the whole mail is; its place alone if it can't be read as a mail."""
+    try:
+        lines = summary(content_of(path))
+    except Exception:  # noqa: BLE001 - the standard library's parser fails in many ways on what is no mail
+        lines = ["A mail that can't be read"]
+    return "\n  ".join(map(printable, [*lines, path]))
+
+
+def summary(content: bytes) -> list[str]:
+    """To whom, about what, and the links."""
+    message = email.message_from_bytes(content, policy=email.policy.default)
     text = message.get_body(preferencelist=("plain",))
     links = LINK.findall(text.get_content()) if text is not None else []
-    heading = f"Mail to {printable(message['To'])}: {printable(message['Subject'])}"
-    return "\n  ".join([heading, *map(printable, links), str(path)])
+    return [f"Mail to {printable(message['To'])}: {printable(message['Subject'])}", *links]
 
 
 def content_of(path: Path) -> bytes:

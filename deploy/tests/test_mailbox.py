@@ -6,6 +6,8 @@ import os
 from email.message import EmailMessage
 from pathlib import Path
 
+import pytest
+
 from local_runner.mailbox import Mailbox
 
 
@@ -69,3 +71,30 @@ def test_a_mails_words_cannot_steer_the_terminal(tmp_path: Path) -> None:
 
     (paragraph,) = mailbox.news()
     assert not {"\x1b", "\x07"} & set(paragraph)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Type: text/plain; charset=nonsense",
+        b"Content-Type: text/plain; charset=idna",
+        b'Content-Type: text/plain; charset="a\0b"',
+        b"To: =?utf-8?q?=?= <",
+    ],
+)
+def test_what_is_no_mail_ends_nothing(tmp_path: Path, head: bytes) -> None:
+    mailbox = Mailbox(tmp_path)
+    (tmp_path / "odd\x1b]0;owned\x07.eml").write_bytes(head + b"\n\n\xff\xfe")
+
+    (paragraph,) = mailbox.news()
+
+    assert paragraph.endswith(f"{tmp_path}/odd ]0;owned .eml")
+
+
+def test_a_mail_that_is_removed_meanwhile_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox = Mailbox(tmp_path)
+    monkeypatch.setattr(mailbox, "_names", lambda: ["gone.eml"])
+
+    assert len(mailbox.news()) == 1
