@@ -13,7 +13,7 @@ import pytest
 
 RESULT_FILE = "TANDEM_PYTEST_PATHS"
 # What pytest answers without running a test.
-ANSWERED = ("help", "version", "markers", "cacheshow")
+ANSWERED = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -30,7 +30,7 @@ class Reader:
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> int | None:
         """Writes the places, in the command line, of the words that are paths."""
-        if any(config.getoption(name) for name in ANSWERED):
+        if any(config.getoption(name, default=False) for name in ANSWERED):
             return None
         words = [str(word) for word in config.invocation_params.args]
         named = set(config.getoption("file_or_dir"))

@@ -6,7 +6,7 @@ Each question has a limit in time: an engine may answer one and never the next.
 from __future__ import annotations
 
 import contextlib
-import os
+import secrets
 import select
 import shutil
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
@@ -85,7 +85,7 @@ def try_out(image: str, *options: str, advice: str = ADVICE) -> None:
 
     Given the options for volume and port, it fails of whatever keeps Docker from running a container, at once.
     """
-    name = f"tandem-trial-{os.getpid()}"
+    name = f"tandem-trial-{secrets.token_hex(4)}"
     command = ["docker", "run", "--rm", "--name", name, *options, "--entrypoint", "true", image]
     try:
         done = subprocess.run(  # nosec B603 # our own words, without a shell
