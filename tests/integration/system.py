@@ -6,8 +6,8 @@ import os
 import shlex
 import signal
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -150,7 +150,7 @@ class RunningSystem:
 
     @contextmanager
     def frozen(self, process: str) -> Iterator[None]:
-        """Stops a process in the middle of whatever it does, without anybody noticing by a closed connection."""
+        """Stops a process and its children in the middle of whatever they do; no connection is closed."""
         pid = self.pid(process)
         if Path(f"/proc/{pid}/comm").read_text().strip() == "docker":
             pause, resume = self._container_commands(process)
@@ -160,11 +160,13 @@ class RunningSystem:
             finally:
                 subprocess.run(resume, check=True, capture_output=True)  # nosec B603 # our own words, without a shell
             return
-        os.kill(pid, signal.SIGSTOP)
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        family = [pid, *map(int, children)]
         try:
+            send(signal.SIGSTOP, family)
             yield
         finally:
-            os.kill(pid, signal.SIGCONT)
+            send(signal.SIGCONT, family)
 
     def _container_commands(self, process: str) -> tuple[list[str], list[str]]:
         words = Path(f"/proc/{self.pid(process)}/cmdline").read_bytes().decode().split("\0")
@@ -204,6 +206,13 @@ class RunningSystem:
                 for role in ("owner", "app"):
                     cursor.execute(f'DROP ROLE IF EXISTS "{name}_{role}"')
             connection.close()
+
+
+def send(number: signal.Signals, pids: Sequence[int]) -> None:
+    """Sends a signal to those that still run."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def read_assignments(path: Path) -> dict[str, str]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -251,27 +248,12 @@ def test_a_service_without_its_database_answers_503_and_recovers(
 ) -> None:
     organization = settled_organization
     instructor, student = organization.assigned_pair()
-    try:
-        stop_database(mistreated_system, signal.SIGSTOP)
+    with mistreated_system.frozen("postgres"):
         answers = [organization.admin.get("/sessions") for _ in range(2)]
-    finally:
-        stop_database(mistreated_system, signal.SIGCONT)
     for answer in answers:
         assert_unavailable_in_time(answer)
     wait_until(lambda: organization.admin.get("/sessions").status == 200, 20, every=0.1)
     assert organization.is_allowed(instructor, student)
-
-
-def stop_database(system: RunningSystem, number: signal.Signals) -> None:
-    """Stops or continues PostgreSQL with all its backends."""
-    pid = system.pid("postgres")
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    backends = [int(word) for word in children.split()]
-    for process in (pid, *backends):
-        try:
-            os.kill(process, number)
-        except ProcessLookupError:
-            continue
 
 
 def test_the_gateway_answers_while_others_wait(
