@@ -64,9 +64,13 @@ class RunDir:
 
 
 def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
-    """Replaces the file in one step: a reader sees the old text or the new, never half of it."""
+    """Replaces the file in one step: a reader sees the old text or the new, never half of it.
+
+    In a folder of another account's, `accounts.write_file` does so as that account.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    draft.unlink(missing_ok=True)  # of a process that was killed, with its mode
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text)
     draft.replace(path)

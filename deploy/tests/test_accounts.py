@@ -20,8 +20,15 @@ from local_runner.accounts import (
     own_account,
     own_folder,
     remove_folder,
+    remove_within,
     stepping_down,
+    write_file,
 )
+from local_runner.backing import postgresql, rabbitmq
+from local_runner.backing.postgresql import LocalPostgres
+from local_runner.backing.rabbitmq import LocalRabbit
+from local_runner.places import RunDir
+from local_runner.secret_store import SecretStore
 
 IS_ROOT = os.geteuid() == 0
 
@@ -151,3 +158,105 @@ def test_root_does_not_follow_what_the_account_puts_in_a_folders_place(
     remove_folder(wanted)
 
     assert precious.is_dir()
+
+
+@pytest.fixture
+def precious(open_folder: Path) -> Path:
+    """A file that only the one who runs the tests may touch, with links to it out of an account's folder."""
+    path = open_folder / "precious"
+    path.write_text("precious")
+    path.chmod(0o600)
+    return path
+
+
+def plant_links(folder: Path, target: Path, name: str) -> None:
+    """As the folder's account would, for every name that root might write under."""
+    for path in (folder / name, folder / f"{name}.new", folder / f".{name}.{os.getpid()}"):
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+
+
+def state_of(path: Path) -> tuple[str, int, int]:
+    return path.read_text(), path.stat().st_uid, path.stat().st_mode
+
+
+@pytest.fixture
+def run_dir(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> RunDir:
+    """For servers whose programs need not be installed: nothing is started."""
+    programs = open_folder / "programs"
+    programs.mkdir()
+    (programs / "initdb").write_text("#!/bin/sh\n")
+    (programs / "initdb").chmod(0o755)
+    monkeypatch.setattr(rabbitmq, "server_script", lambda: programs / "rabbitmq-server")
+    monkeypatch.setattr(postgresql, "programs", lambda: programs)
+    (open_folder / "run").mkdir()
+    return RunDir(open_folder / "run")
+
+
+@pytest.mark.parametrize("name", ["rabbitmq.conf", "enabled_plugins", ".erlang.cookie"])
+def test_root_writes_the_brokers_files_through_no_link_of_its_account(
+    run_dir: RunDir, precious: Path, name: str
+) -> None:
+    before = state_of(precious)
+    broker = LocalRabbit(run_dir, SecretStore(run_dir.path / "secrets.json"))
+    broker.prepare()
+    plant_links(run_dir.path / "rabbitmq", precious, name)
+
+    broker.prepare()
+
+    assert not (run_dir.path / "rabbitmq" / name).is_symlink()
+    assert state_of(precious) == before
+
+
+def test_root_writes_the_databases_files_through_no_link_of_its_account(
+    run_dir: RunDir, precious: Path, open_folder: Path
+) -> None:
+    before = state_of(precious)
+    database = LocalPostgres(run_dir, SecretStore(run_dir.path / "secrets.json"))
+    plant_links(own_folder(run_dir.path / "postgres", database.account), precious, "password")
+    plant_links(run_dir.path / "postgres", open_folder / "planted", "complete")
+
+    database.prepare()
+
+    assert not (run_dir.path / "postgres" / "complete").is_symlink()
+    assert not (open_folder / "planted").exists()
+    assert state_of(precious) == before
+
+
+def test_a_file_in_an_accounts_folder_is_replaced_and_for_its_eyes_only(
+    open_folder: Path, account: Account | None
+) -> None:
+    folder = own_folder(open_folder / "mail", account)
+    for text in ("old", "new"):
+        write_file(folder / "file", text, account)
+
+    found = (folder / "file").stat()
+    assert (folder / "file").read_text() == "new"
+    assert found.st_mode & 0o777 == 0o600
+    assert found.st_uid == (os.geteuid() if account is None else account.uid)
+    assert list(folder.iterdir()) == [folder / "file"]
+
+
+def test_a_link_in_an_accounts_folder_is_removed_without_what_it_leads_to(
+    open_folder: Path, account: Account | None, precious: Path
+) -> None:
+    folder = own_folder(open_folder / "mail", account)
+    (folder / "data").symlink_to(precious.parent)
+
+    for _ in range(2):  # and when it is gone
+        remove_within(folder / "data", account)
+
+    assert not (folder / "data").is_symlink()
+    assert precious.exists()
+
+
+def test_a_link_is_given_away_without_what_it_leads_to(
+    open_folder: Path, account: Account | None, precious: Path
+) -> None:
+    link = open_folder / "link"
+    link.symlink_to(precious)
+    before = state_of(precious)
+
+    accounts.give(link, account)
+
+    assert state_of(precious) == before

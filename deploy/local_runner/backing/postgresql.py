@@ -10,10 +10,17 @@ from pathlib import Path
 from types import MappingProxyType
 
 from local_runner import apt
-from local_runner.accounts import Account, give, own_folder, stepping_down, unprivileged
+from local_runner.accounts import (
+    Account,
+    own_folder,
+    remove_within,
+    stepping_down,
+    unprivileged,
+    write_file,
+)
 from local_runner.backing.server import database_answers
 from local_runner.errors import CannotStart
-from local_runner.places import RunDir, write_whole
+from local_runner.places import RunDir
 from local_runner.ports import free_port
 from local_runner.processes import Spec
 from local_runner.secret_store import SecretStore
@@ -73,10 +80,9 @@ class LocalPostgres:
         folder = own_folder(self._link, self.account)
         if (folder / "complete").exists():
             return
-        if self.data.exists():
-            shutil.rmtree(self.data)
+        remove_within(self.data, self.account)
         initdb(self.programs / "initdb", folder, self.account, self._password)
-        (folder / "complete").touch()
+        write_file(folder / "complete", "", self.account)
 
     def specs(self) -> Sequence[Spec]:
         """The server itself; a SIGINT is its fast shutdown, a SIGQUIT its immediate one."""
@@ -130,14 +136,13 @@ def version_of(folder: Path) -> float:
 def initdb(program: Path, folder: Path, account: Account | None, password: str) -> None:
     """A cluster that asks everybody for a password."""
     password_file = folder / "password"
-    write_whole(password_file, f"{password}\n", mode=0o600)
-    give(password_file, account)
+    write_file(password_file, f"{password}\n", account)
     options = ["--username=postgres", f"--pwfile={password_file}", "--auth=scram-sha-256"]
     options += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions", "--no-sync"]
     command = [*stepping_down(account), str(program), "-D", str(folder / "data"), *options]
     done = subprocess.run(  # nosec B603 # our own words, without a shell
         command, env=ENVIRONMENT, cwd="/", capture_output=True, text=True, check=False
     )
-    password_file.unlink()
+    remove_within(password_file, account)
     if done.returncode:
         raise CannotStart(f"initdb failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")

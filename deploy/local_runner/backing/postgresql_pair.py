@@ -5,12 +5,11 @@ Nothing here decides that a replica takes over: `promote` is what a person does,
 
 from __future__ import annotations
 
-import shutil
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 from collections.abc import Sequence
 
 from chassis.addresses import Host, ServerUrl
-from local_runner.accounts import own_folder, stepping_down
+from local_runner.accounts import own_folder, remove_within, stepping_down, write_file
 from local_runner.backing.postgresql import ENVIRONMENT, LocalPostgres
 from local_runner.errors import CannotStart
 
@@ -27,11 +26,11 @@ class Member(LocalPostgres):
     def follow(self, primary: LocalPostgres) -> None:
         """Throws its data away for a copy of the primary's, which has to run, with a note to go on from there (-R)."""
         folder = own_folder(self._link, self.account)
-        shutil.rmtree(self.data, ignore_errors=True)
+        remove_within(self.data, self.account)
         source = f"{primary.url}?application_name={REPLICA}"
         words = ("-D", str(self.data), "-d", source, "-R", "-X", "stream")
         self._run("pg_basebackup", *words, "-c", "fast", "--no-sync")
-        (folder / "complete").touch()
+        write_file(folder / "complete", "", self.account)
 
     def promote(self) -> None:
         """Makes it a primary of its own; returns when it takes writes."""

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local_runner import apt
-from local_runner.accounts import Account, give, own_folder, stepping_down, unprivileged
+from local_runner.accounts import own_folder, stepping_down, unprivileged, write_file
 from local_runner.backing.server import broker_answers
 from local_runner.errors import CannotStart
-from local_runner.places import RunDir, write_whole
+from local_runner.places import RunDir
 from local_runner.ports import free_port
 from local_runner.processes import Spec
 from local_runner.secret_store import SecretStore
@@ -82,9 +82,9 @@ class LocalRabbit:
         """Writes configuration and cookie; the broker makes its data itself."""
         folder = own_folder(self._link, self._account)
         text = CONFIGURATION.format(port=self.port, password=self._password)
-        own_file(folder / "rabbitmq.conf", text + self._more, self._account)
-        own_file(folder / "enabled_plugins", "[].\n", self._account)
-        own_file(folder / ".erlang.cookie", self._cookie, self._account)
+        write_file(folder / "rabbitmq.conf", text + self._more, self._account)
+        write_file(folder / "enabled_plugins", "[].\n", self._account)
+        write_file(folder / ".erlang.cookie", self._cookie, self._account)
 
     def specs(self) -> Sequence[Spec]:
         """The port mapper first: the broker would otherwise start one that outlives it."""
@@ -134,12 +134,6 @@ def node_name(run_dir: RunDir, name: str) -> str:
     """What Erlang calls the broker of that name in the folder."""
     of_several = name.removeprefix("rabbitmq")
     return f"tandem-{run_dir.identity}{of_several}@localhost"
-
-
-def own_file(path: Path, text: str, account: Account | None) -> None:
-    """A file that only the account can read."""
-    write_whole(path, text, mode=0o600)
-    give(path, account)
 
 
 def server_script() -> Path:
