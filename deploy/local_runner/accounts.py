@@ -146,6 +146,15 @@ def can_run(python: Path, account: Account | None) -> bool:
     return subprocess.run(command, cwd="/", capture_output=True, check=False).returncode == 0  # nosec B603 # our own words, without a shell
 
 
+def can_read(account: Account | None, *folders: Path) -> bool:
+    """Whether the account can read all that is in the folders, but compiled files, which Python does without."""
+    others = ["-name", "__pycache__", "-prune", "-o"]
+    first_unreadable = ["!", "-type", "l", "!", "-readable", "-print", "-quit"]
+    command = [*stepping_down(account), "find", *map(str, folders), *others, *first_unreadable]
+    done = subprocess.run(command, cwd="/", capture_output=True, check=False)  # nosec B603 # our own words, without a shell
+    return done.returncode == 0 and not done.stdout
+
+
 def give(path: Path, account: Account | None) -> None:
     """Makes the account the owner. Of a link, not of what it leads to: somebody else may have made the link."""
     if account is not None:

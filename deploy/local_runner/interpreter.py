@@ -5,18 +5,16 @@ from __future__ import annotations
 import compileall
 import contextlib
 import os
-import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_runner.accounts import Account, can_run, own_account, stepping_down
+from local_runner.accounts import Account, can_read, can_run, own_account
 from local_runner.places import ROOT
+from local_runner.python_environment import PYTHON, VENV
 from local_runner.readable_copy import Copy, packages, readable_copy
 
-# Of each kind: a module of every project, and a library with a compiled part.
-PROBE = "import {}, psycopg2"
 NO_HOME = "/nonexistent"
 
 
@@ -35,15 +33,6 @@ class Interpreter:
         """The command that runs a module with its arguments."""
         return (str(self.python), "-m", *words)
 
-    def works(self) -> bool:
-        """Whether the account can run it, and import projects and libraries."""
-        names = ", ".join(package.name for package in packages(ROOT))
-        # Through env, as setpriv opens its program with rights that the program has not any more.
-        command = [*stepping_down(self.account), "env", str(self.python), "-c", PROBE.format(names)]
-        environment = {**os.environ, **self.variables}
-        done = subprocess.run(command, env=environment, cwd="/", capture_output=True, check=False)  # nosec B603 # our own words, without a shell
-        return done.returncode == 0
-
 
 @contextlib.contextmanager
 def for_services() -> Iterator[Interpreter]:
@@ -56,7 +45,7 @@ def for_services() -> Iterator[Interpreter]:
         yield Interpreter()
         return
     in_place = Interpreter(account=account, variables={"HOME": NO_HOME})
-    if in_place.works():
+    if can_read_checkout(account):
         compile_packages()
         yield in_place
     elif not can_run(in_place.python.resolve(), account):
@@ -66,8 +55,16 @@ def for_services() -> Iterator[Interpreter]:
         print(
             f"{account.name} can't read {ROOT}: services and gateway run from a copy.", flush=True
         )
-        with readable_copy() as copy:
+        with readable_copy(ROOT) as copy:
             yield from_copy(copy, account)
+
+
+def can_read_checkout(account: Account) -> bool:
+    """Whether the account can run the environment's Python, and read every file of libraries and packages.
+
+    Asks for rights only: an error in the code is told of by the process that meets it.
+    """
+    return can_run(PYTHON, account) and can_read(account, VENV, *packages(ROOT))
 
 
 def from_copy(copy: Copy, account: Account) -> Interpreter:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local_runner import interpreter, python_environment
-from local_runner.accounts import Account, own_account
+from local_runner.accounts import Account, can_run, own_account
 from local_runner.interpreter import Interpreter, for_services
 from local_runner.places import ROOT
 from local_runner.python_environment import has_better_base, is_current
@@ -80,7 +80,7 @@ def test_the_environment_that_tests_run_in_is_current() -> None:
 
 def test_services_of_root_run_as_another_account_without_its_home() -> None:
     with for_services() as chosen:
-        assert chosen.works()
+        assert can_run(chosen.python, chosen.account)
         if chosen.account is None:
             assert chosen == Interpreter()
         else:
@@ -93,7 +93,7 @@ def test_a_system_whose_python_only_root_can_run_stays_roots_and_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(interpreter, "own_account", lambda: Account("tandem", 998, 998))
-    monkeypatch.setattr(Interpreter, "works", lambda self: False)
+    monkeypatch.setattr(interpreter, "can_read_checkout", lambda account: False)
     monkeypatch.setattr(interpreter, "can_run", lambda python, account: False)
 
     with for_services() as chosen:

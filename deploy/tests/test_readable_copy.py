@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from local_runner import interpreter
 from local_runner import readable_copy as module
 from local_runner.accounts import own_account, stepping_down
-from local_runner.interpreter import from_copy
+from local_runner.interpreter import for_services, from_copy
 from local_runner.places import IMPORT_FOLDERS
 from local_runner.readable_copy import Copy, readable_copy
 
@@ -68,6 +69,53 @@ def told(copy: Copy, program: str) -> str:
         words, env=interpreter.variables, cwd="/", capture_output=True, text=True, check=True
     )
     return done.stdout.strip()
+
+
+@pytest.fixture
+def readable_checkout(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """As one that was cloned where everybody comes."""
+    for path in (checkout, *checkout.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
+    monkeypatch.setattr(interpreter, "ROOT", checkout)
+    monkeypatch.setattr(module, "ROOT", checkout)
+    monkeypatch.setattr(interpreter, "VENV", module.VENV)
+    monkeypatch.setattr(interpreter, "PYTHON", module.PYTHON)
+    return checkout
+
+
+def runs_from_a_copy(copies: Path) -> bool:
+    with for_services() as chosen:
+        return chosen.python.is_relative_to(copies)
+
+
+def test_a_checkout_that_the_account_can_read_is_run_in_place(
+    copies: Path, readable_checkout: Path
+) -> None:
+    assert not runs_from_a_copy(copies)
+
+
+@pytest.mark.parametrize("kind", ["module", "folder", "library"])
+def test_one_unreadable_file_is_enough_for_a_copy(
+    copies: Path, readable_checkout: Path, libraries: Path, kind: str
+) -> None:
+    package = readable_checkout / IMPORT_FOLDERS[2] / "package_2"
+    (package / "more").mkdir()
+    (package / "slots.py").touch()
+    places = {"module": package / "slots.py", "folder": package / "more"}
+    places.get(kind, libraries / "some_library.py").chmod(0o700 if kind == "folder" else 0o600)
+
+    assert runs_from_a_copy(copies) == (own_account() is not None)
+
+
+def test_neither_wrong_code_nor_unreadable_compiled_files_are_reasons_for_a_copy(
+    copies: Path, readable_checkout: Path
+) -> None:
+    package = readable_checkout / IMPORT_FOLDERS[2] / "package_2"
+    (package / "__init__.py").write_text("no Python\n")
+    (package / "__pycache__").mkdir(mode=0o700)
+
+    assert not runs_from_a_copy(copies)
 
 
 def test_the_account_runs_packages_and_libraries_of_a_checkout_it_cant_read(
