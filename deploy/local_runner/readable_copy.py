@@ -55,12 +55,17 @@ def readable_copy(root: Path = ROOT) -> Iterator[Copy]:
 def make_once(folder: Path, fill: Callable[[Path], None]) -> Path:
     """The folder, filled unless it is there: it appears whole or not at all."""
     if not folder.exists():
-        draft = folder.with_name(f".{folder.name}")
+        draft = unfinished(folder)
         shutil.rmtree(draft, ignore_errors=True)
         fill(draft)
         open_to_all(draft)
         draft.rename(folder)
     return folder
+
+
+def unfinished(folder: Path) -> Path:
+    """The name of a copy while it is made or removed. A start that is killed then leaves it to the next one."""
+    return folder.with_name(f".{folder.name}")
 
 
 def packages(root: Path) -> list[Path]:
@@ -108,11 +113,13 @@ def open_to_all(folder: Path) -> None:
 
 def remove_unused(home: Path) -> None:
     """Removes copies that no running system uses. The caller holds the lock of `home`."""
+    for left in home.glob(".*"):
+        shutil.rmtree(left)
     for folder in home.glob("*-*"):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder)
+            shutil.rmtree(folder.rename(unfinished(folder)))
         except BlockingIOError:
             pass
         finally:

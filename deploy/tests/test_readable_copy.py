@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 from pathlib import Path
 
@@ -198,6 +199,30 @@ def test_what_an_interrupted_start_has_left_is_no_copy(copies: Path, checkout: P
     with readable_copy(checkout) as copy:
         assert told(copy, "import package_0; print(package_0.NUMBER)") == "0"
     assert not half.exists()
+
+
+def test_a_copy_that_was_half_removed_when_its_start_was_killed_is_no_copy(
+    copies: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed_in_the_middle(folder: Path, **options: bool) -> None:
+        for path in folder.rglob("package_0"):
+            remove(path)
+            raise KeyboardInterrupt
+
+    with readable_copy(checkout):
+        pass
+    added = checkout / IMPORT_FOLDERS[0] / "package_0" / "new.py"
+    added.touch()
+    remove = shutil.rmtree
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed_in_the_middle)
+        with pytest.raises(KeyboardInterrupt), readable_copy(checkout):
+            pass
+    added.unlink()
+
+    with readable_copy(checkout) as copy:
+        assert told(copy, "import package_0; print(package_0.NUMBER)") == "0"
+    assert len(list(copies.glob("*/.*"))) == 0
 
 
 def test_the_copy_of_a_checkout_that_is_gone_is_removed(
