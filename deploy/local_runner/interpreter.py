@@ -13,7 +13,7 @@ from pathlib import Path
 from local_runner.accounts import Account, can_read, can_run, own_account
 from local_runner.places import ROOT
 from local_runner.python_environment import PYTHON, VENV
-from local_runner.readable_copy import Copy, packages, readable_copy
+from local_runner.readable_copy import Copy, clean_up, packages, readable_copy
 
 NO_HOME = "/nonexistent"
 
@@ -46,6 +46,7 @@ def for_services() -> Iterator[Interpreter]:
         return
     in_place = Interpreter(account=account, variables={"HOME": NO_HOME})
     if can_read_checkout(account):
+        clean_up(ROOT)
         compile_packages()
         yield in_place
     elif not can_run(in_place.python.resolve(), account):

@@ -37,17 +37,17 @@ class Copy:
 @contextlib.contextmanager
 def readable_copy(root: Path = ROOT) -> Iterator[Copy]:
     """Copies what is not there yet, and keeps others from removing it."""
-    remove_orphans()
     home = COPIES / hashlib.sha256(str(root).encode()).hexdigest()[:10]
-    make_public(home)
+    make_public(COPIES)
     with contextlib.ExitStack() as held:
-        with alone_in(home):
+        with alone_in(COPIES):
+            make_public(home)
             (home / ORIGIN).write_text(str(root), encoding="utf-8")
             code = make_once(home / f"code-{code_digest(root)}", lambda to: copy_code(root, to))
             libraries = make_once(home / f"venv-{libraries_digest()}", copy_libraries)
             held.enter_context(in_use(code))
             held.enter_context(in_use(libraries))
-            remove_unused(home)
+            remove_what_nothing_uses(root)
         python = libraries / PYTHON.relative_to(VENV)
         yield Copy(python, tuple(code / folder for folder in IMPORT_FOLDERS))
 
@@ -112,7 +112,7 @@ def open_to_all(folder: Path) -> None:
 
 
 def remove_unused(home: Path) -> None:
-    """Removes copies that no running system uses. The caller holds the lock of `home`."""
+    """Removes copies that no running system uses, and the folder when it holds no other."""
     for left in home.glob(".*"):
         shutil.rmtree(left)
     for folder in home.glob("*-*"):
@@ -124,16 +124,23 @@ def remove_unused(home: Path) -> None:
             pass
         finally:
             os.close(descriptor)
+    if not list(home.glob("*-*")):
+        shutil.rmtree(home)
 
 
-def remove_orphans() -> None:
-    """Removes copies of checkouts that are gone."""
-    for origin in COPIES.glob(f"*/{ORIGIN}"):
-        if not Path(origin.read_text(encoding="utf-8")).exists():
-            with alone_in(origin.parent):
-                remove_unused(origin.parent)
-                if list(origin.parent.iterdir()) == [origin]:
-                    shutil.rmtree(origin.parent)
+def clean_up(root: Path = ROOT) -> None:
+    """For a start that needs no copy, maybe the first since one was used. It goes on where nothing can be removed."""
+    with contextlib.suppress(OSError), alone_in(COPIES):
+        remove_what_nothing_uses(root)
+
+
+def remove_what_nothing_uses(root: Path) -> None:
+    """Removes unused copies of this checkout, and of those that are gone. The caller holds the lock of `COPIES`."""
+    for home in COPIES.iterdir():
+        origin = home / ORIGIN
+        place = Path(origin.read_text(encoding="utf-8")) if origin.exists() else None
+        if place is None or place == root or not place.exists():
+            remove_unused(home)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,41 @@ def test_a_checkout_that_the_account_can_read_is_run_in_place(
     copies: Path, readable_checkout: Path
 ) -> None:
     assert not runs_from_a_copy(copies)
+
+
+def test_a_checkout_that_has_become_readable_keeps_no_copy(
+    copies: Path, readable_checkout: Path, open_folder: Path
+) -> None:
+    elsewhere = open_folder / "elsewhere"
+    shutil.copytree(readable_checkout, elsewhere, symlinks=True)
+    with readable_copy(readable_checkout), readable_copy(elsewhere):
+        runs_from_a_copy(copies)
+        assert len(list(copies.iterdir())) == 2
+    shutil.rmtree(elsewhere)
+
+    runs_from_a_copy(copies)
+
+    assert len(list(copies.iterdir())) == (2 if own_account() is None else 0)
+
+
+def test_starts_at_the_same_time_do_not_stumble_over_what_the_other_removes(
+    copies: Path, checkout: Path, open_folder: Path
+) -> None:
+    def start(number: int) -> None:
+        with readable_copy(checkout):
+            pass
+
+    with readable_copy(checkout):
+        origins = [home / module.ORIGIN for home in copies.iterdir()]
+        for number in range(30):
+            gone = copies / f"gone-{number}" / "code-1"
+            gone.mkdir(parents=True)
+            shutil.copy(origins[0], gone.parent)
+            (gone.parent / module.ORIGIN).write_text(str(open_folder / "gone"))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(start, range(8)))
+
+    assert not list(copies.glob("gone-*"))
 
 
 @pytest.mark.parametrize("kind", ["module", "folder", "library"])
