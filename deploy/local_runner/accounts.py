@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +20,10 @@ OWN = "tandem"
 # Above are people, one of whom may be called so.
 LAST_SYSTEM_UID = 999
 
-# For folders that can't be where they belong. Only root may replace what is in it: root follows links to these folders.
-ELSEWHERE = Path("/var/lib/tandem/folders")
+# What lies here only root may replace: it follows links to these folders, and others run the code in them.
+SHARED = Path("/var/lib/tandem")
+# For folders that can't be where they belong.
+ELSEWHERE = SHARED / "folders"
 
 
 @dataclass(frozen=True)
@@ -130,11 +134,37 @@ def move_elsewhere(folder: Path, account: Account | None) -> None:
 
 
 def make_public(folder: Path) -> None:
-    """Makes a folder in `/var/lib` that everybody may enter and list, whatever this process's umask."""
-    for path in reversed([folder, *folder.parents]):
-        if not path.exists():
-            path.mkdir(exist_ok=True)
-            path.chmod(0o755)
+    """Makes a folder in `SHARED` that everybody may enter and list, and only root may change, whatever the umask."""
+    with needs_room_in(folder):
+        SHARED.parent.mkdir(parents=True, exist_ok=True)
+        for path in reversed([folder, *folder.parents]):
+            if path.is_relative_to(SHARED):
+                path.mkdir(mode=0o755, exist_ok=True)
+                open_to_readers(path)
+
+
+def open_to_readers(folder: Path) -> None:
+    """Lets everybody read it. One that others could have changed is refused."""
+    state = folder.stat()
+    if state.st_uid != os.geteuid() or state.st_mode & 0o022:
+        raise CannotStart(
+            f"{folder} has to be root's, and nobody else may write in it. Look what is in it, "
+            f"and remove it or: chown root {folder} && chmod 755 {folder}"
+        )
+    if state.st_mode & 0o755 != 0o755:
+        folder.chmod(0o755)
+
+
+@contextlib.contextmanager
+def needs_room_in(folder: Path) -> Iterator[None]:
+    """Says so where the folder can't be written: its disk may be full, or read-only."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotStart(
+            f"{folder} is needed and can't be written: {error}.\nMake room there, or have the checkout "
+            "and RUN_DIR where every account may come, as in /opt: nothing is needed there then."
+        ) from error
 
 
 def can_run(python: Path, account: Account | None) -> bool:

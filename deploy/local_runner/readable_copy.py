@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_runner.accounts import make_public
+from local_runner.accounts import SHARED, make_public
+from local_runner.errors import CannotStart
 from local_runner.places import IMPORT_FOLDERS, ROOT
 from local_runner.python_environment import PATH_FILE, PYTHON, STAMP, VENV, alone_in
 
-COPIES = Path("/var/lib/tandem/checkouts")
+COPIES = SHARED / "checkouts"
 # In each checkout's folder: where the checkout is.
 ORIGIN = "checkout"
 COMPILED = "__pycache__"
@@ -130,8 +131,11 @@ def remove_unused(home: Path) -> None:
 
 def clean_up(root: Path = ROOT) -> None:
     """For a start that needs no copy, maybe the first since one was used. It goes on where nothing can be removed."""
-    with contextlib.suppress(OSError), alone_in(COPIES):
-        remove_what_nothing_uses(root)
+    if COPIES.exists():
+        with contextlib.suppress(OSError, CannotStart):
+            make_public(COPIES)
+            with alone_in(COPIES):
+                remove_what_nothing_uses(root)
 
 
 def remove_what_nothing_uses(root: Path) -> None:

@@ -13,9 +13,11 @@ import pytest
 from local_runner import accounts
 from local_runner.accounts import (
     Account,
+    can_read,
     can_run,
     can_use,
     hand_over,
+    make_public,
     make_system_account,
     own_account,
     own_folder,
@@ -27,6 +29,7 @@ from local_runner.accounts import (
 from local_runner.backing import postgresql, rabbitmq
 from local_runner.backing.postgresql import LocalPostgres
 from local_runner.backing.rabbitmq import LocalRabbit
+from local_runner.errors import CannotStart
 from local_runner.places import RunDir
 from local_runner.secret_store import SecretStore
 
@@ -41,7 +44,8 @@ def account() -> Account | None:
 @pytest.fixture
 def out_of_reach(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder as root's home is; what has to lie elsewhere lies beside it, where everybody comes."""
-    monkeypatch.setattr(accounts, "ELSEWHERE", open_folder / "elsewhere")
+    monkeypatch.setattr(accounts, "SHARED", open_folder / "shared")
+    monkeypatch.setattr(accounts, "ELSEWHERE", open_folder / "shared" / "folders")
     home = open_folder / "home"
     home.mkdir(mode=0o700)
     return home
@@ -126,6 +130,63 @@ def test_a_folder_in_roots_home_is_made_elsewhere_and_removed_with_its_link(
     remove_folder(wanted)
     assert not wanted.is_symlink()
     assert not folder.exists()
+
+
+def shared_folder_of_mode(mode: int) -> Path:
+    accounts.SHARED.mkdir()
+    accounts.SHARED.chmod(mode)
+    return accounts.SHARED
+
+
+def test_a_shared_folder_that_only_root_could_enter_is_opened_to_readers(
+    out_of_reach: Path, account: Account | None
+) -> None:
+    shared = shared_folder_of_mode(0o700)
+
+    make_public(accounts.ELSEWHERE)
+
+    assert shared.stat().st_mode & 0o777 == 0o755
+    assert can_read(account, shared)
+
+
+def test_folders_are_for_root_alone_to_change_whatever_its_umask(out_of_reach: Path) -> None:
+    for umask in (0o077, 0):
+        before = os.umask(umask)
+        try:
+            make_public(accounts.ELSEWHERE / f"{umask}")
+        finally:
+            os.umask(before)
+
+    made = [accounts.SHARED, *accounts.SHARED.rglob("*")]
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o755}
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757, 0o1777])
+def test_a_shared_folder_that_others_may_write_is_refused(out_of_reach: Path, mode: int) -> None:
+    shared = shared_folder_of_mode(mode)
+
+    with pytest.raises(CannotStart, match=f"chown root {shared} && chmod 755 {shared}"):
+        make_public(accounts.ELSEWHERE)
+
+
+def test_a_shared_folder_of_another_accounts_is_refused(
+    out_of_reach: Path, account: Account | None
+) -> None:
+    shared = shared_folder_of_mode(0o755)
+    accounts.give(shared, account)
+
+    if account is None:
+        make_public(accounts.ELSEWHERE)
+    else:
+        with pytest.raises(CannotStart, match="has to be root's"):
+            make_public(accounts.ELSEWHERE)
+
+
+def test_a_shared_folder_that_cant_be_written_is_told_of(out_of_reach: Path) -> None:
+    accounts.SHARED.touch()
+
+    with pytest.raises(CannotStart, match="is needed and can't be written"):
+        make_public(accounts.ELSEWHERE)
 
 
 @pytest.mark.parametrize("place", ["home", "."])

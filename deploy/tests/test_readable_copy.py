@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local_runner import interpreter
+from local_runner import accounts, interpreter
 from local_runner import readable_copy as module
 from local_runner.accounts import own_account, stepping_down
 from local_runner.interpreter import for_services, from_copy
@@ -20,6 +20,7 @@ from local_runner.readable_copy import Copy, readable_copy
 @pytest.fixture
 def copies(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where copies go, within everybody's reach."""
+    monkeypatch.setattr(accounts, "SHARED", open_folder / "copies")
     monkeypatch.setattr(module, "COPIES", open_folder / "copies")
     return open_folder / "copies"
 
