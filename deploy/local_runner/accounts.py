@@ -162,9 +162,14 @@ def needs_room_in(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise CannotStart(
-            f"{folder} is needed and can't be written: {error}.\nMake room there, or have the checkout "
+            f"{folder} is needed and can't be written: {error_text(error)}.\nMake room there, or have the checkout "
             "and RUN_DIR where every account may come, as in /opt: nothing is needed there then."
         ) from error
+
+
+def error_text(error: OSError) -> str:
+    """Its first words: copying tells of each file that fails, by the thousand when the disk is full."""
+    return str(error)[:300]
 
 
 def can_run(python: Path, account: Account | None) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_runner.accounts import SHARED, make_public
+from local_runner.accounts import SHARED, make_public, needs_room_in
 from local_runner.errors import CannotStart
 from local_runner.places import IMPORT_FOLDERS, ROOT
 from local_runner.python_environment import PATH_FILE, PYTHON, STAMP, VENV, alone_in
@@ -41,7 +41,7 @@ def readable_copy(root: Path = ROOT) -> Iterator[Copy]:
     home = COPIES / hashlib.sha256(str(root).encode()).hexdigest()[:10]
     make_public(COPIES)
     with contextlib.ExitStack() as held:
-        with alone_in(COPIES):
+        with needs_room_in(COPIES), alone_in(COPIES):
             make_public(home)
             (home / ORIGIN).write_text(str(root), encoding="utf-8")
             code = make_once(home / f"code-{code_digest(root)}", lambda to: copy_code(root, to))
@@ -58,7 +58,11 @@ def make_once(folder: Path, fill: Callable[[Path], None]) -> Path:
     if not folder.exists():
         draft = unfinished(folder)
         shutil.rmtree(draft, ignore_errors=True)
-        fill(draft)
+        try:
+            fill(draft)
+        except OSError:  # a disk that we have filled is not left full
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
         open_to_all(draft)
         draft.rename(folder)
     return folder

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import shutil
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from local_runner import accounts, interpreter
 from local_runner import readable_copy as module
 from local_runner.accounts import own_account, stepping_down
+from local_runner.errors import CannotStart
 from local_runner.interpreter import for_services, from_copy
 from local_runner.places import IMPORT_FOLDERS
 from local_runner.readable_copy import Copy, readable_copy
@@ -260,6 +264,42 @@ def test_a_copy_that_was_half_removed_when_its_start_was_killed_is_no_copy(
     with readable_copy(checkout) as copy:
         assert told(copy, "import package_0; print(package_0.NUMBER)") == "0"
     assert len(list(copies.glob("*/.*"))) == 0
+
+
+@contextlib.contextmanager
+def no_room_for_files_above(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_start_without_room_for_the_copy_says_so_and_leaves_nothing(
+    copies: Path, checkout: Path, libraries: Path
+) -> None:
+    (libraries / "large.bin").write_bytes(bytes(100_000))
+
+    with (
+        no_room_for_files_above(50_000),
+        pytest.raises(CannotStart, match=f"{copies} is needed and can't be written"),
+        readable_copy(checkout),
+    ):
+        pass
+
+    assert not list(copies.rglob("*.bin"))
+
+
+def test_a_start_that_can_write_no_copy_at_all_says_so(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = Path("/proc/tandem")  # nobody, root included, can make a folder in there
+    monkeypatch.setattr(accounts, "SHARED", nowhere)
+    monkeypatch.setattr(module, "COPIES", nowhere)
+
+    with pytest.raises(CannotStart, match="have the checkout"), readable_copy(checkout):
+        pass
 
 
 def test_the_copy_of_a_checkout_that_is_gone_is_removed(
