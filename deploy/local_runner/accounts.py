@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,16 +98,31 @@ def stepping_down(account: Account | None, death_signal: str | None = None) -> l
 def own_folder(wanted: Path, account: Account | None) -> Path:
     """A folder that only `account` can enter: `wanted`, or what `wanted` links to.
 
-    Where the account can't reach it (a checkout under /root), the folder is made in `ELSEWHERE` and linked.
+    Where the account can't reach it (a checkout under /root), the folder is made in `ELSEWHERE` and linked. It is
+    there once it is the account's: a start that is killed before leaves nothing that the next one takes for it.
     """
+    finish_interrupted(wanted)
     if wanted.is_symlink() and not wanted.exists():
         wanted.unlink()
     if not wanted.exists():
-        wanted.mkdir(mode=0o700, parents=True)
-        give(wanted, account)
-        if not can_use(wanted, account):
-            move_elsewhere(wanted, account)
+        make(wanted, account)
+    if account is not None and is_elsewhere(wanted):
+        make_public(ELSEWHERE)
+    if not can_use(wanted.resolve(), account):
+        raise CannotStart(unusable_text(wanted.resolve(), account))
     return wanted.resolve()
+
+
+def make(wanted: Path, account: Account | None) -> None:
+    """Makes an empty folder for the account, at once or not at all."""
+    draft = draft_of(wanted)
+    draft.mkdir(mode=0o700, parents=True)
+    give(draft, account)
+    if can_use(draft, account):
+        draft.rename(wanted)
+    else:
+        draft.rmdir()
+        move_elsewhere(wanted, account)
 
 
 def hand_over(wanted: Path, account: Account | None) -> Path:
@@ -115,22 +130,74 @@ def hand_over(wanted: Path, account: Account | None) -> Path:
 
     The files remain the other's: the account may replace them, as the folder is its own.
     """
+    finish_interrupted(wanted)
     if account is not None and wanted.is_dir():
         give(wanted.resolve(), account)
-        if not can_use(wanted.resolve(), account):
+        if not wanted.is_symlink() and not can_use(wanted, account):
             move_elsewhere(wanted, account)
     return own_folder(wanted, account)
 
 
 def move_elsewhere(folder: Path, account: Account | None) -> None:
-    """Leaves a link in the folder's place."""
+    """Puts a link in the folder's place, to a new one with all that it holds, if it is there.
+
+    The link is made first, under another name, so that the next start finds what one that was killed has left. The
+    account gets the new folder when nothing more is written there.
+    """
     make_public(ELSEWHERE)
-    private = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=ELSEWHERE))
-    give(private, account)
-    for path in folder.iterdir():
-        shutil.move(path, private)
-    folder.rmdir()
-    folder.symlink_to(private)
+    link = draft_of(folder)
+    private = ELSEWHERE / f"{folder.name}-{secrets.token_hex(8)}"
+    with needs_room_in(ELSEWHERE):
+        link.symlink_to(private)
+        private.mkdir()
+        if folder.exists():
+            # What still runs as the account changes nothing meanwhile.
+            os.chown(folder, os.geteuid(), -1, follow_symlinks=False)
+            shutil.copytree(folder, private, symlinks=True, dirs_exist_ok=True)
+        private.chmod(0o700)
+        give(private, account)
+    if folder.exists():
+        folder.rename(before_move(folder))
+    link.rename(folder)
+    finish_interrupted(folder)
+
+
+def draft_of(wanted: Path) -> Path:
+    """The name of a folder, or of the link to it, until it is complete."""
+    return wanted.with_name(f".{wanted.name}.new")
+
+
+def before_move(wanted: Path) -> Path:
+    """The name of a folder that has been copied elsewhere, until it is removed."""
+    return wanted.with_name(f".{wanted.name}.old")
+
+
+def finish_interrupted(wanted: Path) -> None:
+    """Removes what is left of making or moving the folder; one that was about to be replaced is put back."""
+    draft, old = draft_of(wanted), before_move(wanted)
+    for left in (draft, old):
+        # A person may have named the folder, and it may lie where others can make links.
+        if left.is_symlink() and not is_elsewhere(left):
+            left.unlink()
+    remove_folder(draft)
+    if old.exists() and not wanted.exists():
+        old.rename(wanted)
+    remove_folder(old)
+
+
+def is_elsewhere(link: Path) -> bool:
+    """Whether it is a link that we have made, into `ELSEWHERE`. An account could link to the folder of another."""
+    is_ours = link.is_symlink() and link.lstat().st_uid == os.geteuid()
+    return is_ours and link.readlink().parent == ELSEWHERE
+
+
+def unusable_text(folder: Path, account: Account | None) -> str:
+    """What a person should know and may do."""
+    name = str(os.geteuid()) if account is None else account.name
+    return (
+        f"Account {name} can't write in {folder}: it is another's, or can't be reached.\n"
+        f"Remove it, or give it away: chown -R {name} {folder}"
+    )
 
 
 def make_public(folder: Path) -> None:

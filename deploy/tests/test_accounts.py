@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
+import signal
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,6 +37,10 @@ from local_runner.places import RunDir
 from local_runner.secret_store import SecretStore
 
 IS_ROOT = os.geteuid() == 0
+CHANGES = {
+    *("os.mkdir", "os.rename", "os.symlink", "os.chown", "os.chmod", "os.remove", "os.rmdir"),
+    *("shutil.copyfile", "shutil.copystat"),
+}
 
 
 @pytest.fixture
@@ -219,6 +226,76 @@ def test_root_does_not_follow_what_the_account_puts_in_a_folders_place(
     remove_folder(wanted)
 
     assert precious.is_dir()
+
+
+def killed_at_step(number: int, action: Callable[[], object]) -> bool:
+    """Whether a process that does this was killed, before it changed something in the file system for the nth time."""
+    steps = itertools.count()
+
+    def kill_at_step(event: str, arguments: object) -> None:
+        if event in CHANGES and next(steps) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if (child := os.fork()) == 0:
+        sys.addaudithook(kill_at_step)
+        try:
+            action()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("is_there_before", [True, False])
+@pytest.mark.parametrize("place", ["home", "."])
+def test_a_start_that_is_killed_at_any_step_loses_no_mail_and_hinders_no_later_one(
+    out_of_reach: Path, account: Account | None, place: str, is_there_before: bool
+) -> None:
+    for number in itertools.count():
+        wanted = out_of_reach.parent / place / f"mail-{number}"
+        if is_there_before:
+            wanted.mkdir(mode=0o700)
+            (wanted / "old.eml").write_text("old")
+        was_killed = killed_at_step(number, lambda folder=wanted: hand_over(folder, account))
+
+        folder = hand_over(wanted, account)
+
+        write_as(account, folder / "new.eml")
+        names = ["new.eml", "old.eml"] if is_there_before else ["new.eml"]
+        assert sorted(path.name for path in wanted.iterdir()) == names
+        assert not list(wanted.parent.glob(".mail*"))
+        assert len(list(accounts.ELSEWHERE.glob(f"{wanted.name}-*"))) == wanted.is_symlink()
+        if not was_killed:
+            break
+    assert number >= (account is not None)
+
+
+def test_a_folder_that_an_account_cant_use_is_not_taken_for_its_own(
+    out_of_reach: Path, account: Account | None
+) -> None:
+    wanted = out_of_reach.parent / "postgres"
+    wanted.mkdir(mode=0o700)
+
+    if account is None:
+        assert own_folder(wanted, account) == wanted
+    else:
+        with pytest.raises(CannotStart, match=f"chown -R {account.name} {wanted}"):
+            own_folder(wanted, account)
+
+
+def test_what_an_account_has_linked_is_not_taken_for_the_rest_of_an_interrupted_start(
+    out_of_reach: Path, account: Account | None
+) -> None:
+    precious = [out_of_reach / "precious", accounts.ELSEWHERE / "precious"]
+    for target in precious:
+        target.mkdir(parents=True)
+        for name in (".mail.new", ".mail.old"):
+            (out_of_reach.parent / name).symlink_to(target)
+            accounts.give(out_of_reach.parent / name, account)
+
+        own_folder(out_of_reach.parent / "mail", account)
+
+    assert precious[0].is_dir()
+    assert precious[1].is_dir() == (account is not None)  # an ordinary user's links are his own
 
 
 @pytest.fixture
