@@ -116,7 +116,10 @@ def own_folder(wanted: Path, account: Account | None) -> Path:
 def make(wanted: Path, account: Account | None) -> None:
     """Makes an empty folder for the account, at once or not at all."""
     draft = draft_of(wanted)
-    draft.mkdir(mode=0o700, parents=True)
+    try:
+        draft.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise CannotStart(f"{wanted} can't be made: {error_text(error)}") from error
     give(draft, account)
     if can_use(draft, account):
         draft.rename(wanted)
@@ -296,9 +299,12 @@ def can_use(folder: Path, account: Account | None) -> bool:
 
 def remove_folder(path: Path) -> None:
     """Removes what `own_folder` made, wherever it lies."""
-    if path.is_symlink():
+    target = path.parent / path.readlink() if path.is_symlink() else path
+    try:
         # The link's own target: a link in its place, made by the account, is not followed.
-        shutil.rmtree(path.readlink(), ignore_errors=True)
-        path.unlink()
-    elif path.exists():
-        shutil.rmtree(path)
+        if target.is_dir() and not target.is_symlink():
+            shutil.rmtree(target)
+        if path.is_symlink():
+            path.unlink()
+    except OSError as error:
+        raise CannotStart(f"{target} can't be removed: {error_text(error)}") from error

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.parse_args(arguments)
     run_dir = RunDir.from_environment()
-    run_dir.path.mkdir(parents=True, exist_ok=True)
+    run_dir.make()
     amqp_url, database_url = addresses(run_dir)
     secrets = SecretStore(run_dir.path / "secrets.json")
     prefix = os.environ.get("DATABASE_PREFIX", "")

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_runner.errors import CannotStart
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("identity", "assignment", "booking", "messaging", "import")
 IMPORT_FOLDERS = ("libs/chassis", *(f"services/{name}" for name in SERVICES), "gateway", "deploy")
@@ -28,6 +30,24 @@ class RunDir:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> RunDir:
         """`RUN_DIR`, else `.run` in the checkout; a relative path counts from the working directory."""
         return cls(Path(environment.get("RUN_DIR") or ROOT / ".run").absolute())
+
+    def make(self) -> None:
+        """Makes the folder, and refuses one that an earlier run of another account has files in."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            files = [path for path in self.path.iterdir() if path.is_file()]
+        except OSError as error:
+            raise CannotStart(
+                f"{self.path} can't be used: {error}.\nName another folder in RUN_DIR."
+            ) from error
+        for path in (self.path, *files):
+            if is_anothers(path) and not os.access(path, os.R_OK | os.W_OK):
+                raise CannotStart(
+                    f"{path} is another account's, of an earlier run. Name another folder in RUN_DIR, "
+                    f"or have root give it to you: chown -R {os.geteuid()} {self.path}"
+                )
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise CannotStart(f"{self.path} can't be written. Name another folder in RUN_DIR.")
 
     @property
     def identity(self) -> str:
@@ -61,6 +81,14 @@ class RunDir:
     def log_file(self, process: str) -> Path:
         """Standard output and error of the process."""
         return self.path / f"{process}.log"
+
+
+def is_anothers(path: Path) -> bool:
+    """Whether it belongs to another account than this process's. False for what has just gone."""
+    try:
+        return path.stat().st_uid != os.geteuid()
+    except FileNotFoundError:
+        return False
 
 
 def write_whole(path: Path, text: str, mode: int = 0o644) -> None:

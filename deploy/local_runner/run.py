@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from local_runner.accounts import Account, can_use, hand_over, own_folder, remove_folder
+from local_runner.accounts import Account, hand_over, own_folder, remove_folder
 from local_runner.actor_keys import ActorKeys
 from local_runner.backing.choice import Backing, choose
 from local_runner.backing.containers import remove_volumes
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs until it is asked to stop; 1 and a reason when something can't start."""
     options = parse(arguments)
     run_dir = RunDir.from_environment()
-    run_dir.path.mkdir(parents=True, exist_ok=True)
+    run_dir.make()
     with alone(run_dir):
         end_leftovers(run_dir)
         if options.fresh:
@@ -134,12 +134,8 @@ def secrets_file(run_dir: RunDir) -> Path:
 def prepare_mail_folder(run_dir: RunDir, account: Account | None) -> None:
     """Gives identity's account a folder to write mails in; one that the person has named is theirs to give."""
     hand_over(run_dir.mail_folder, account)
-    chosen = os.environ.get("MAIL_FOLDER")
-    if account is None or not chosen:
-        return
-    folder = own_folder(Path(chosen).absolute(), account)
-    if not can_use(folder, account):
-        raise CannotStart(f"{account.name} can't write in MAIL_FOLDER, {folder}. Make it its own.")
+    if chosen := os.environ.get("MAIL_FOLDER"):
+        own_folder(Path(chosen).absolute(), account)
 
 
 def start(

@@ -15,6 +15,7 @@ from local_runner import apt, lanes, pytest_arguments
 from local_runner.accounts import remove_folder
 from local_runner.backing.server import Broker, Server
 from local_runner.backing.throwaway import throwaway_servers
+from local_runner.errors import CannotStart
 from local_runner.lanes import AFTER_STOP_SECONDS, Lane
 from local_runner.places import ROOT, RunDir
 from local_runner.processes import carrying, end_leftovers
@@ -81,9 +82,10 @@ def own_run_dir() -> Iterator[RunDir]:
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.glob(".run-test-*"):
         if not Path("/proc", left.name.rpartition("-")[2]).exists():
-            remove_run_dir(RunDir(left))
+            with contextlib.suppress(OSError, CannotStart):  # another account's may stay
+                remove_run_dir(RunDir(left))
     run_dir = RunDir(parent / f".run-test-{os.getpid()}")
-    run_dir.path.mkdir(exist_ok=True)
+    run_dir.make()
     try:
         yield run_dir
     finally:

@@ -34,6 +34,7 @@ from local_runner.backing.postgresql import LocalPostgres
 from local_runner.backing.rabbitmq import LocalRabbit
 from local_runner.errors import CannotStart
 from local_runner.places import RunDir
+from local_runner.run import prepare_mail_folder
 from local_runner.secret_store import SecretStore
 
 IS_ROOT = os.geteuid() == 0
@@ -316,6 +317,73 @@ def plant_links(folder: Path, target: Path, name: str) -> None:
 
 def state_of(path: Path) -> tuple[str, int, int]:
     return path.read_text(), path.stat().st_uid, path.stat().st_mode
+
+
+def refusal(account: Account | None, action: Callable[[], object]) -> str:
+    """The words that a process of the account's, without root's rights, is refused with."""
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            if account is not None:
+                os.setgroups([])
+                os.setgid(account.gid)
+                os.setuid(account.uid)
+            action()
+        except CannotStart as error:
+            os.write(writer, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writer)
+    with os.fdopen(reader, encoding="utf-8") as stream:
+        return stream.read()
+
+
+def test_an_ordinary_user_is_told_of_a_mail_folder_that_roots_run_has_left(
+    open_folder: Path, account: Account | None
+) -> None:
+    run_dir = RunDir(open_folder)
+    run_dir.mail_folder.mkdir(mode=0o755 if account is not None else 0o500)
+
+    told = refusal(account, lambda: prepare_mail_folder(run_dir, None))
+
+    user = os.geteuid() if account is None else account.uid
+    assert f"chown -R {user} {run_dir.mail_folder}" in told
+
+
+@pytest.mark.parametrize("name", ["", "run.lock", "secrets.json", "booking.1.log"])
+def test_an_ordinary_user_is_told_of_a_run_folder_that_root_has_used(
+    open_folder: Path, account: Account | None, name: str
+) -> None:
+    run_dir = RunDir(open_folder / "run")
+    run_dir.path.mkdir()
+    run_dir.path.chmod(0o777 if name else 0o755)
+    if name:
+        (run_dir.path / name).touch(mode=0o644)
+
+    told = refusal(account, run_dir.make)
+
+    if account is None:
+        assert told == ""
+    else:
+        assert f"chown -R {account.uid} {run_dir.path}" in told
+
+
+def test_a_run_folder_that_cant_be_made_is_told_of(open_folder: Path) -> None:
+    (open_folder / "file").touch()
+
+    with pytest.raises(CannotStart, match="Name another folder in RUN_DIR"):
+        RunDir(open_folder / "file" / "run").make()
+
+
+def test_an_ordinary_user_is_told_of_a_mail_folder_that_cant_be_made(
+    open_folder: Path, account: Account | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (open_folder / "file").touch()
+    monkeypatch.setenv("MAIL_FOLDER", str(open_folder / "file" / "mail"))
+
+    with pytest.raises(CannotStart, match="can't be made"):
+        prepare_mail_folder(RunDir(open_folder), None)
 
 
 @pytest.fixture
