@@ -20,7 +20,8 @@ from chaos.disk import small_disk
 from chaos.proxy import Proxies, Proxy
 from chassis.addresses import Host, ServerUrl
 from chassis.rabbitmqctl import Rabbitmqctl
-from local_runner.accounts import give, unprivileged
+from local_runner.account_folders import give
+from local_runner.accounts import unprivileged
 from local_runner.backing.choice import Backing
 from local_runner.backing.postgresql import LocalPostgres
 from local_runner.backing.rabbitmq import LocalRabbit

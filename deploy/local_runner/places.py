@@ -94,7 +94,7 @@ def is_anothers(path: Path) -> bool:
 def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
     """Replaces the file in one step: a reader sees the old text or the new, never half of it.
 
-    In a folder of another account's, `accounts.write_file` does so as that account.
+    In a folder of another account's, `account_folders.write_file` does so as that account.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)  # of a process that was killed, with its mode

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_runner.accounts import SHARED, make_public, needs_room_in
+from local_runner.account_folders import SHARED, make_public, needs_room_in
 from local_runner.errors import CannotStart
 from local_runner.places import IMPORT_FOLDERS, ROOT
 from local_runner.python_environment import PATH_FILE, PYTHON, STAMP, VENV, alone_in

@@ -12,7 +12,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from local_runner.accounts import Account, hand_over, own_folder, remove_folder
+from local_runner.account_folders import hand_over, own_folder, remove_folder
+from local_runner.accounts import Account
 from local_runner.actor_keys import ActorKeys
 from local_runner.backing.choice import Backing, choose
 from local_runner.backing.containers import remove_volumes

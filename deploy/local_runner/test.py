@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from local_runner import apt, lanes, pytest_arguments
-from local_runner.accounts import remove_folder
+from local_runner.account_folders import remove_folder
 from local_runner.backing.server import Broker, Server
 from local_runner.backing.throwaway import throwaway_servers
 from local_runner.errors import CannotStart

@@ -13,21 +13,23 @@ from pathlib import Path
 
 import pytest
 
-from local_runner import accounts
+from local_runner import account_folders, accounts
+from local_runner.account_folders import (
+    hand_over,
+    make_public,
+    own_folder,
+    remove_folder,
+    remove_within,
+    write_file,
+)
 from local_runner.accounts import (
     Account,
     can_read,
     can_run,
     can_use,
-    hand_over,
-    make_public,
     make_system_account,
     own_account,
-    own_folder,
-    remove_folder,
-    remove_within,
     stepping_down,
-    write_file,
 )
 from local_runner.backing import postgresql, rabbitmq
 from local_runner.backing.postgresql import LocalPostgres
@@ -52,8 +54,8 @@ def account() -> Account | None:
 @pytest.fixture
 def out_of_reach(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder as root's home is; what has to lie elsewhere lies beside it, where everybody comes."""
-    monkeypatch.setattr(accounts, "SHARED", open_folder / "shared")
-    monkeypatch.setattr(accounts, "ELSEWHERE", open_folder / "shared" / "folders")
+    monkeypatch.setattr(account_folders, "SHARED", open_folder / "shared")
+    monkeypatch.setattr(account_folders, "ELSEWHERE", open_folder / "shared" / "folders")
     home = open_folder / "home"
     home.mkdir(mode=0o700)
     return home
@@ -141,9 +143,9 @@ def test_a_folder_in_roots_home_is_made_elsewhere_and_removed_with_its_link(
 
 
 def shared_folder_of_mode(mode: int) -> Path:
-    accounts.SHARED.mkdir()
-    accounts.SHARED.chmod(mode)
-    return accounts.SHARED
+    account_folders.SHARED.mkdir()
+    account_folders.SHARED.chmod(mode)
+    return account_folders.SHARED
 
 
 def test_a_shared_folder_that_only_root_could_enter_is_opened_to_readers(
@@ -151,7 +153,7 @@ def test_a_shared_folder_that_only_root_could_enter_is_opened_to_readers(
 ) -> None:
     shared = shared_folder_of_mode(0o700)
 
-    make_public(accounts.ELSEWHERE)
+    make_public(account_folders.ELSEWHERE)
 
     assert shared.stat().st_mode & 0o777 == 0o755
     assert can_read(account, shared)
@@ -161,11 +163,11 @@ def test_folders_are_for_root_alone_to_change_whatever_its_umask(out_of_reach: P
     for umask in (0o077, 0):
         before = os.umask(umask)
         try:
-            make_public(accounts.ELSEWHERE / f"{umask}")
+            make_public(account_folders.ELSEWHERE / f"{umask}")
         finally:
             os.umask(before)
 
-    made = [accounts.SHARED, *accounts.SHARED.rglob("*")]
+    made = [account_folders.SHARED, *account_folders.SHARED.rglob("*")]
     assert {path.stat().st_mode & 0o777 for path in made} == {0o755}
 
 
@@ -174,27 +176,27 @@ def test_a_shared_folder_that_others_may_write_is_refused(out_of_reach: Path, mo
     shared = shared_folder_of_mode(mode)
 
     with pytest.raises(CannotStart, match=f"chown root {shared} && chmod 755 {shared}"):
-        make_public(accounts.ELSEWHERE)
+        make_public(account_folders.ELSEWHERE)
 
 
 def test_a_shared_folder_of_another_accounts_is_refused(
     out_of_reach: Path, account: Account | None
 ) -> None:
     shared = shared_folder_of_mode(0o755)
-    accounts.give(shared, account)
+    account_folders.give(shared, account)
 
     if account is None:
-        make_public(accounts.ELSEWHERE)
+        make_public(account_folders.ELSEWHERE)
     else:
         with pytest.raises(CannotStart, match="has to be root's"):
-            make_public(accounts.ELSEWHERE)
+            make_public(account_folders.ELSEWHERE)
 
 
 def test_a_shared_folder_that_cant_be_written_is_told_of(out_of_reach: Path) -> None:
-    accounts.SHARED.touch()
+    account_folders.SHARED.touch()
 
     with pytest.raises(CannotStart, match="is needed and can't be written"):
-        make_public(accounts.ELSEWHERE)
+        make_public(account_folders.ELSEWHERE)
 
 
 @pytest.mark.parametrize("place", ["home", "."])
@@ -264,7 +266,7 @@ def test_a_start_that_is_killed_at_any_step_loses_no_mail_and_hinders_no_later_o
         names = ["new.eml", "old.eml"] if is_there_before else ["new.eml"]
         assert sorted(path.name for path in wanted.iterdir()) == names
         assert not list(wanted.parent.glob(".mail*"))
-        assert len(list(accounts.ELSEWHERE.glob(f"{wanted.name}-*"))) == wanted.is_symlink()
+        assert len(list(account_folders.ELSEWHERE.glob(f"{wanted.name}-*"))) == wanted.is_symlink()
         if not was_killed:
             break
     assert number >= (account is not None)
@@ -286,12 +288,12 @@ def test_a_folder_that_an_account_cant_use_is_not_taken_for_its_own(
 def test_what_an_account_has_linked_is_not_taken_for_the_rest_of_an_interrupted_start(
     out_of_reach: Path, account: Account | None
 ) -> None:
-    precious = [out_of_reach / "precious", accounts.ELSEWHERE / "precious"]
+    precious = [out_of_reach / "precious", account_folders.ELSEWHERE / "precious"]
     for target in precious:
         target.mkdir(parents=True)
         for name in (".mail.new", ".mail.old"):
             (out_of_reach.parent / name).symlink_to(target)
-            accounts.give(out_of_reach.parent / name, account)
+            account_folders.give(out_of_reach.parent / name, account)
 
         own_folder(out_of_reach.parent / "mail", account)
 
@@ -463,6 +465,6 @@ def test_a_link_is_given_away_without_what_it_leads_to(
     link.symlink_to(precious)
     before = state_of(precious)
 
-    accounts.give(link, account)
+    account_folders.give(link, account)
 
     assert state_of(precious) == before

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local_runner import accounts, interpreter
+from local_runner import account_folders, interpreter
 from local_runner import readable_copy as module
 from local_runner.accounts import own_account, stepping_down
 from local_runner.errors import CannotStart
@@ -24,7 +24,7 @@ from local_runner.readable_copy import Copy, readable_copy
 @pytest.fixture
 def copies(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where copies go, within everybody's reach."""
-    monkeypatch.setattr(accounts, "SHARED", open_folder / "copies")
+    monkeypatch.setattr(account_folders, "SHARED", open_folder / "copies")
     monkeypatch.setattr(module, "COPIES", open_folder / "copies")
     return open_folder / "copies"
 
@@ -295,7 +295,7 @@ def test_a_start_that_can_write_no_copy_at_all_says_so(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = Path("/proc/tandem")  # nobody, root included, can make a folder in there
-    monkeypatch.setattr(accounts, "SHARED", nowhere)
+    monkeypatch.setattr(account_folders, "SHARED", nowhere)
     monkeypatch.setattr(module, "COPIES", nowhere)
 
     with pytest.raises(CannotStart, match="have the checkout"), readable_copy(checkout):

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from chassis.rabbitmqctl import Rabbitmqctl, RabbitmqctlFailed
 from chassis.testing import wait_until
-from local_runner.accounts import remove_folder
+from local_runner.account_folders import remove_folder
 from local_runner.backing.postgresql_pair import SYNCHRONOUS, Member, address_of
 from local_runner.backing.rabbitmq import LocalRabbit
 from local_runner.backing.rabbitmq_cluster import RabbitCluster

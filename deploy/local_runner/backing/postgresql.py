@@ -10,14 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from local_runner import apt
-from local_runner.accounts import (
-    Account,
-    own_folder,
-    remove_within,
-    stepping_down,
-    unprivileged,
-    write_file,
-)
+from local_runner.account_folders import own_folder, remove_within, write_file
+from local_runner.accounts import Account, stepping_down, unprivileged
 from local_runner.backing.server import database_answers
 from local_runner.errors import CannotStart
 from local_runner.places import RunDir

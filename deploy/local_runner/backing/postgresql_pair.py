@@ -9,7 +9,8 @@ import subprocess  # nosec B404 # commands are lists of our own words, without a
 from collections.abc import Sequence
 
 from chassis.addresses import Host, ServerUrl
-from local_runner.accounts import own_folder, remove_within, stepping_down, write_file
+from local_runner.account_folders import own_folder, remove_within, write_file
+from local_runner.accounts import stepping_down
 from local_runner.backing.postgresql import ENVIRONMENT, LocalPostgres
 from local_runner.errors import CannotStart
 

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local_runner import apt
-from local_runner.accounts import own_folder, stepping_down, unprivileged, write_file
+from local_runner.account_folders import own_folder, write_file
+from local_runner.accounts import stepping_down, unprivileged
 from local_runner.backing.server import broker_answers
 from local_runner.errors import CannotStart
 from local_runner.places import RunDir
