@@ -130,7 +130,7 @@ def test_what_is_over_is_forgotten() -> None:
 
 @pytest.mark.parametrize("value", ["", "lots", "100", "-1/second", "0/second", "1/fortnight"])
 def test_a_limit_that_makes_no_sense_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    monkeypatch.setenv("AMQP_URL", "memory://")
+    monkeypatch.setenv("AMQP_URL", "amqp://nobody@nowhere//")
     monkeypatch.setenv("RATE_LIMIT_SIGN_UP", value)
     with pytest.raises(EnvValidationError, match="RATE_LIMIT_SIGN_UP"):
         load_settings()
@@ -138,7 +138,7 @@ def test_a_limit_that_makes_no_sense_is_named(monkeypatch: pytest.MonkeyPatch, v
 
 @pytest.mark.parametrize("value", ["0", "-3"])
 def test_a_scale_that_makes_no_sense_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    monkeypatch.setenv("AMQP_URL", "memory://")
+    monkeypatch.setenv("AMQP_URL", "amqp://nobody@nowhere//")
     monkeypatch.setenv("RATE_LIMIT_SCALE", value)
     with pytest.raises(EnvValidationError, match="RATE_LIMIT_SCALE"):
         load_settings()
@@ -150,6 +150,6 @@ def test_each_stricter_limit_is_one_of_the_rules() -> None:
 
 
 def test_each_stricter_limit_is_for_an_operation_that_there_is() -> None:
-    rules = create_app(Settings(amqp_url="memory://")).url_map.iter_rules()
+    rules = create_app(Settings(amqp_url="amqp://nobody@nowhere//")).url_map.iter_rules()
     there_are = {(method, rule.rule) for rule in rules for method in rule.methods or ()}
     assert {*STRICTER_BY_ACCOUNT, *STRICTER_BY_ADDRESS} <= there_are
