@@ -145,21 +145,23 @@ class RunningSystem:
     def kill(self, process: str) -> None:
         """kill -9; returns when the supervisor has started another in its place."""
         old = self.pid(process)
-        os.kill(old, signal.SIGKILL)
+        if container := self._container(process):
+            docker("kill", container)
+        else:
+            os.kill(old, signal.SIGKILL)
         wait_until(lambda: self.pid(process) != old, 15)
 
     @contextmanager
     def frozen(self, process: str) -> Iterator[None]:
         """Stops a process and its children in the middle of whatever they do; no connection is closed."""
-        pid = self.pid(process)
-        if Path(f"/proc/{pid}/comm").read_text().strip() == "docker":
-            pause, resume = self._container_commands(process)
-            subprocess.run(pause, check=True, capture_output=True)  # nosec B603 # our own words, without a shell
+        if container := self._container(process):
+            docker("pause", container)
             try:
                 yield
             finally:
-                subprocess.run(resume, check=True, capture_output=True)  # nosec B603 # our own words, without a shell
+                docker("unpause", container)
             return
+        pid = self.pid(process)
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         family = [pid, *map(int, children)]
         try:
@@ -168,10 +170,13 @@ class RunningSystem:
         finally:
             send(signal.SIGCONT, family)
 
-    def _container_commands(self, process: str) -> tuple[list[str], list[str]]:
-        words = Path(f"/proc/{self.pid(process)}/cmdline").read_bytes().decode().split("\0")
-        name = words[words.index("--name") + 1]
-        return ["docker", "pause", name], ["docker", "unpause", name]
+    def _container(self, process: str) -> str | None:
+        """The name of the container that the process is the client of; None for a process of this machine."""
+        pid = self.pid(process)
+        if Path(f"/proc/{pid}/comm").read_text().strip() != "docker":
+            return None
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        return words[words.index("--name") + 1]
 
     def database_url(self, service: str) -> str:
         """A service's database, for the superuser."""
@@ -206,6 +211,11 @@ class RunningSystem:
                 for role in ("owner", "app"):
                     cursor.execute(f'DROP ROLE IF EXISTS "{name}_{role}"')
             connection.close()
+
+
+def docker(*words: str) -> None:
+    """Runs a command of Docker's."""
+    subprocess.run(["docker", *words], check=True, capture_output=True)  # nosec B603, B607 # our own words, found on the PATH
 
 
 def send(number: signal.Signals, pids: Sequence[int]) -> None:
