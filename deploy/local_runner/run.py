@@ -182,7 +182,10 @@ def load_demo(
     supervisor: Supervisor, run_dir: RunDir, options: argparse.Namespace, loader: Spec
 ) -> None:
     """Loads the demo organization once; not while a service that it needs is scaled to nothing."""
-    if run_dir.demo_mark.exists() or not all(options.copies.values()):
+    if run_dir.demo_mark.exists():
+        return
+    if missing := [name for name, copies in options.copies.items() if not copies]:
+        say(f"No demo organization without {', '.join(missing)}: the next start with all loads it.")
         return
     say("Loading the demo organization ...")
     supervisor.run_to_end([loader], START_SECONDS)

@@ -7,10 +7,11 @@ tandem() {
     PYTHONPATH="$root/deploy" exec "$python" -m local_runner "$@"
   fi
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v python3 >/dev/null; then
+    echo "Installing python3 python3-venv (Python) ..."
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3 python3-venv >/dev/null
     PYTHONPATH="$root/deploy" exec python3 -m local_runner "$@"
   fi
-  echo "Python 3.11 or newer is needed: none was found." >&2
+  echo "Python 3.11 or newer is needed: none was found. Install it first, for example: sudo apt-get install python3 python3-venv" >&2
   exit 1
 }
 
