@@ -41,11 +41,11 @@ def set_up() -> Path:
 
 
 @contextlib.contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Holds a lock on the folder itself, so that no lock file is left over."""
+def alone_in(folder: Path, kind: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Holds a lock on the folder itself, so that no lock file is left over. With LOCK_SH others may share it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, kind)
         yield
     finally:
         os.close(descriptor)

@@ -151,12 +151,6 @@ def remove_what_nothing_uses(root: Path) -> None:
             remove_unused(home)
 
 
-@contextlib.contextmanager
-def in_use(folder: Path) -> Iterator[None]:
+def in_use(folder: Path) -> contextlib.AbstractContextManager[None]:
     """Marks the folder as used until the context or this process ends."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield
-    finally:
-        os.close(descriptor)
+    return alone_in(folder, fcntl.LOCK_SH)
