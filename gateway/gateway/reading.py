@@ -5,6 +5,7 @@ Checking values here as well would be done twice for each request, and different
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ from werkzeug.exceptions import (
 from werkzeug.sansio.utils import get_content_length
 
 from chassis.context import current
-from chassis.errors import FieldError, Invalid
+from chassis.errors import MOST_FIELD_ERRORS, FieldError, Invalid
 from gateway.addresses import client_of
 from gateway.connections import AWAITED_BODY
 from gateway.parts import parts
@@ -52,8 +53,7 @@ class JsonBody:
         body = parse(content)
         if body.keys() <= self._known and self._required <= body.keys():
             return body
-        unknown = sorted(body.keys() - self._known)
-        raise invalid_names(unknown, sorted(self._required - body.keys()))
+        raise invalid_names(body.keys() - self._known, self._required - body.keys())
 
 
 def whole_body() -> bytes:
@@ -148,8 +148,8 @@ class QueryString:
         given = request.args
         if not given and not self._required:
             return {}
-        unknown = sorted(given.keys() - self._known)
-        missing = sorted(self._required - given.keys())
+        unknown = given.keys() - self._known
+        missing = self._required - given.keys()
         if unknown or missing:
             raise invalid_names(unknown, missing)
         repeated = [name for name, values in given.lists() if len(values) > 1]
@@ -170,13 +170,14 @@ def integer(name: str, text: str) -> int:
 
 
 def invalid_names(unknown: Iterable[str], missing: Iterable[str]) -> Invalid:
-    """Fields that may not be there and fields that must."""
-    return invalid([(n, UNKNOWN) for n in unknown] + [(n, MISSING) for n in missing])
+    """Fields that may not be there, the first by name, and fields that must."""
+    named = heapq.nsmallest(MOST_FIELD_ERRORS, unknown)
+    return invalid([(n, UNKNOWN) for n in named] + [(n, MISSING) for n in sorted(missing)])
 
 
 def invalid(found: Iterable[tuple[str, str]]) -> Invalid:
     """One Invalid for several fields."""
-    errors = [FieldError(pointer(name), detail) for name, detail in found]
+    errors = (FieldError(pointer(name), detail) for name, detail in found)
     return Invalid("request.invalid", "Some fields are not valid.", errors=errors)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -46,8 +47,7 @@ class UploadBody:
         request.max_content_length = parts().settings.max_upload + AROUND_THE_FILE
         with parts().receiving.place(client()):
             given = {**request.form.to_dict(), **request.files.to_dict()}
-        unknown = sorted(given.keys() - self._known)
-        if unknown:
+        if unknown := given.keys() - self._known:
             raise invalid_names(unknown, [])
         refuse_repeated()
         if not isinstance(given.get("file"), FileStorage):
@@ -57,9 +57,9 @@ class UploadBody:
 
 def refuse_repeated() -> None:
     """Invalid if a field came twice: nobody could tell which one was meant."""
-    pairs = (*request.form.items(multi=True), *request.files.items(multi=True))
-    names = [name for name, _ in pairs]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    names = Counter(name for name, _ in request.form.items(multi=True))
+    names.update(name for name, _ in request.files.items(multi=True))
+    repeated = sorted(name for name, count in names.items() if count > 1)
     if repeated:
         raise invalid([(name, "Given more than once.") for name in repeated])
 

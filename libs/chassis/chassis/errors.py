@@ -12,21 +12,36 @@ A service picks a stable `code` ("booking.conflict"); clients match on it. Only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from itertools import islice
+from typing import Any, ClassVar, Final
+
+# An answer must not be larger than the request that it refuses.
+MOST_FIELD_ERRORS: Final = 20
+LONGEST_POINTER: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One invalid field: a JSON pointer into the caller's arguments and what is wrong there."""
+    """One invalid field: a JSON pointer into the caller's arguments and what is wrong there.
+
+    A pointer of over 200 characters is cut: it is the caller's own text, and may have a megabyte.
+    """
 
     pointer: str
     detail: str
 
+    def __post_init__(self) -> None:
+        if len(self.pointer) > LONGEST_POINTER:
+            object.__setattr__(self, "pointer", self.pointer[:LONGEST_POINTER] + "…")
+
 
 class ServiceError(Exception):
-    """An expected error with a stable code. Raise one of the five kinds, never this class."""
+    """An expected error with a stable code. Raise one of the five kinds, never this class.
+
+    Of `errors` the first 20 are kept.
+    """
 
     kind: ClassVar[str]
 
@@ -35,13 +50,13 @@ class ServiceError(Exception):
         code: str,
         detail: str,
         *,
-        errors: Sequence[FieldError] = (),
+        errors: Iterable[FieldError] = (),
         data: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(code, detail)
         self.code = code
         self.detail = detail
-        self.errors = tuple(errors)
+        self.errors = tuple(islice(errors, MOST_FIELD_ERRORS))
         self.data = dict(data or {})
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from assignment_service.domain import FutureSessions, Pair, Source
-from chassis.fields import StrictInteger, StrictSchema, Text, load
+from chassis.fields import BoundedList, StrictInteger, StrictSchema, Text, load
 
 MOST_PAIRS: Final = 1000
 MOST_PEOPLE: Final = 500
@@ -95,10 +95,9 @@ class ListArguments(StrictSchema):
     cursor = Text(max=500, load_default=None, allow_none=True)
 
 
-def people(**options: Any) -> fields.List[Any]:
+def people(**options: Any) -> BoundedList:
     """1..500 people's ids."""
-    some = validate.Length(min=1, max=MOST_PEOPLE)
-    return fields.List(fields.UUID(), validate=some, **options)
+    return BoundedList(fields.UUID(), min=1, max=MOST_PEOPLE, **options)
 
 
 class PartnersArguments(StrictSchema):

@@ -8,6 +8,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from booking_service.domain import MAX_MINUTES, MIN_MINUTES, STATUSES, Session
 from chassis.fields import (
+    BoundedList,
     Moment,
     MomentOrWallClock,
     StrictBoolean,
@@ -120,9 +121,7 @@ class Pair(StrictSchema):
 class RefreshParticipants(StrictSchema):
     """What `refresh_participants` takes."""
 
-    user_ids = fields.List(
-        fields.UUID(), required=True, validate=validate.Length(min=1, max=MOST_IDS)
-    )
+    user_ids = BoundedList(fields.UUID(), min=1, max=MOST_IDS, required=True)
 
 
 class NoArguments(StrictSchema):

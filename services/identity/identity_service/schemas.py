@@ -7,7 +7,15 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from chassis.fields import StrictBoolean, StrictInteger, StrictSchema, Text, Zone, rfc3339
+from chassis.fields import (
+    BoundedList,
+    StrictBoolean,
+    StrictInteger,
+    StrictSchema,
+    Text,
+    Zone,
+    rfc3339,
+)
 from identity_service.domain import organizations, password_rules, passwords, people
 
 BATCH = 500
@@ -64,18 +72,15 @@ def password(**kw: Any) -> Text:
     return Password(min=passwords.MIN_LENGTH, max=passwords.MAX_LENGTH, strip=False, **kw)
 
 
-def role_names(**kw: Any) -> fields.List[Any]:
+def role_names(**kw: Any) -> BoundedList:
     """One or more roles."""
-    return fields.List(
-        fields.String(validate=validate.OneOf(people.ROLES)),
-        validate=validate.Length(min=1, max=len(people.ROLES)),
-        **kw,
-    )
+    role = fields.String(validate=validate.OneOf(people.ROLES))
+    return BoundedList(role, min=1, max=len(people.ROLES), **kw)
 
 
-def ids(most: int, **kw: Any) -> fields.List[Any]:
+def ids(most: int, **kw: Any) -> BoundedList:
     """A list of ids."""
-    return fields.List(fields.UUID(), validate=validate.Length(max=most), **kw)
+    return BoundedList(fields.UUID(), max=most, **kw)
 
 
 def page_size() -> StrictInteger:
@@ -209,9 +214,7 @@ class ImportedPersonSchema(PersonSchema):
 class UpsertUsersSchema(StrictSchema):
     """Arguments of `upsert_users`; each person is loaded on its own, so that one bad one stops no other."""
 
-    people = fields.List(
-        fields.Raw(allow_none=True), required=True, validate=validate.Length(max=BATCH)
-    )
+    people = BoundedList(fields.Raw(allow_none=True), max=BATCH, required=True)
     dry_run = StrictBoolean(load_default=False)
     send_invitations = StrictBoolean(load_default=False)
 
@@ -219,9 +222,7 @@ class UpsertUsersSchema(StrictSchema):
 class ResolvePeopleSchema(StrictSchema):
     """Arguments of `resolve_people`."""
 
-    logins = fields.List(
-        Text(min=1, max=people.MAX_EMAIL), required=True, validate=validate.Length(max=MAX_IDS)
-    )
+    logins = BoundedList(Text(min=1, max=people.MAX_EMAIL), max=MAX_IDS, required=True)
 
 
 def user_json(row: Any) -> dict[str, Any]:

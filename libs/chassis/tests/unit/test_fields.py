@@ -1,12 +1,16 @@
+import unicodedata
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import fields
 
-from chassis.errors import Invalid
+from chassis.errors import LONGEST_POINTER, MOST_FIELD_ERRORS, Invalid
 from chassis.fields import (
+    UNWANTED_IN_A_LINE,
+    BoundedList,
     Moment,
     MomentOrWallClock,
     StrictBoolean,
@@ -36,7 +40,8 @@ class Everything(StrictSchema):
     moment = Moment()
     wall = MomentOrWallClock()
     zone = Zone()
-    ids = fields.List(fields.UUID())
+    ids = BoundedList(fields.UUID(), max=100)
+    pair = BoundedList(StrictInteger(), min=2, max=2)
 
 
 def refused(payload):
@@ -110,3 +115,64 @@ def test_a_message_for_the_whole_points_at_the_whole():
         "",
         "/a/b",
     ]
+
+
+class Composed(Text):
+    """A field that composes what its base lets through, and notes it."""
+
+    met: ClassVar[list[str]] = []
+
+    def _deserialize(self, value, attr, data, **kwargs):
+        text = super()._deserialize(value, attr, data, **kwargs)
+        self.met.append(text)
+        return unicodedata.normalize("NFC", text)
+
+
+class Composing(StrictSchema):
+    text = Composed(max=10)
+
+
+@pytest.mark.parametrize("text", ["a\u0301" * 10, "\u03b1\u0313\u0300\u0345" * 10])
+def test_length_is_that_of_the_composed_text(text):
+    assert len(load(Composing, {"text": text})["text"]) == 10
+
+
+@pytest.mark.parametrize(("text", "is_met"), [("x" * 40, True), ("x" * 41, False)])
+def test_what_no_form_is_short_enough_of_is_refused_before_it_is_composed(text, is_met):
+    Composed.met.clear()
+    with pytest.raises(Invalid) as refusal:
+        load(Composing, {"text": text})
+    assert [e.detail for e in refusal.value.errors] == ["Length must be between 0 and 10."]
+    assert bool(Composed.met) is is_met
+
+
+@given(st.text(max_size=60))
+def test_a_text_is_taken_if_and_only_if_its_composed_form_fits(text):
+    kept = text.strip()
+    try:
+        loaded = load(Composing, {"text": text})["text"]
+    except Invalid:
+        assert len(unicodedata.normalize("NFC", kept)) > 10 or UNWANTED_IN_A_LINE.search(kept)
+    else:
+        assert loaded == unicodedata.normalize("NFC", kept)
+
+
+@pytest.mark.parametrize("pair", [[], [1], [1, 2, 3], ["x"] * 100_000])
+def test_a_list_of_the_wrong_length_is_refused_as_a_whole(pair):
+    assert refused({"pair": pair}) == ["/pair"]
+
+
+@pytest.mark.parametrize("pair", ["12", {"1": 1, "2": 2}, None, 5])
+def test_a_list_is_a_json_list(pair):
+    assert refused({"pair": pair}) == ["/pair"]
+
+
+def test_at_most_twenty_errors_are_named_and_long_names_are_cut():
+    assert refused({"ids": ["x"] * 100}) == [f"/ids/{place}" for place in range(20)]
+    unknown = refused({f"{'x' * 1_000}{number}": 1 for number in range(1_000)})
+    assert len(unknown) == MOST_FIELD_ERRORS
+    assert {len(pointer) for pointer in unknown} == {LONGEST_POINTER + 1}
+
+
+def test_a_known_field_among_many_unknown_ones_is_not_called_unknown():
+    assert "/text" not in refused({"text": "x", **{f"u{n}": n for n in range(100)}})
