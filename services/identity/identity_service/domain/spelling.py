@@ -17,27 +17,35 @@ def allowed_typos(word: str) -> int:
     return 1 if len(word) < 8 else 2
 
 
-def typos(typed: str, meant: str) -> int:
-    """How many letters are too many, missing, wrong or swapped with their neighbour (optimal string alignment).
+def typos(typed: str, meant: str, most: int) -> int:
+    """How many letters are too many, missing, wrong or swapped with their neighbour; `most + 1` for more than `most`.
 
-    It compares with the nearest beginning of `meant`: a search box is read before the word is finished.
+    It compares with the nearest beginning of `meant`: a search box is read before the word is finished. Optimal string
+    alignment, only in the band in which two words are at most that far apart (Ukkonen 1985): the time grows with the
+    length, not with its square.
     """
+    far = most + 1
+    meant = meant[: len(typed) + most]
     before: list[int] = []
-    row = list(range(len(meant) + 1))
+    row = [min(j, far) for j in range(len(meant) + 1)]
     for i, letter in enumerate(typed, 1):
-        oldest, before, row = before, row, [i]
-        for j, other in enumerate(meant, 1):
-            best = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
-            if i > 1 and j > 1 and letter == meant[j - 2] and typed[i - 2] == other:
+        oldest, before, row = before, row, [far] * len(row)
+        if i <= most:
+            row[0] = i
+        for j in range(max(1, i - most), min(len(meant), i + most) + 1):
+            best = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != meant[j - 1]))
+            if i > 1 and j > 1 and letter == meant[j - 2] and typed[i - 2] == meant[j - 1]:
                 best = min(best, oldest[j - 2] + 1)
-            row.append(best)
+            row[j] = min(best, far)
+        if far == min(row) == min(before):
+            return far
     return min(row)
 
 
 def meanings(typed: str, words: Iterable[str]) -> list[str]:
     """Those of `words` that `typed` may stand for, the nearest first."""
     limit = allowed_typos(typed)
-    distances = {word: typos(typed, word) for word in words}
+    distances = {word: typos(typed, word, limit) for word in words}
     near = [word for word, distance in distances.items() if distance <= limit]
     return sorted(near, key=lambda word: (distances[word], word))[:MOST_MEANINGS]
 

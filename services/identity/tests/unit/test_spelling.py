@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +37,7 @@ WORDS = st.text("abcde", min_size=1, max_size=8)
 def test_typos_are_counted_against_the_beginning_of_a_word(
     typed: str, meant: str, distance: int
 ) -> None:
-    assert typos(typed, meant) == distance
+    assert typos(typed, meant, 4) == distance
 
 
 @given(WORDS, st.data())
@@ -44,12 +46,33 @@ def test_one_slip_is_at_most_one_typo(word: str, data: st.DataObject) -> None:
     letter = data.draw(st.sampled_from("abcde"))
     swapped = word[:place] + word[place : place + 2][::-1] + word[place + 2 :]
     for slip in (word[:place] + word[place + 1 :], word[:place] + letter + word[place:], swapped):
-        assert typos(slip, word) <= 1
+        assert typos(slip, word, 1) <= 1
+
+
+def distance(typed: str, meant: str) -> int:
+    """Optimal string alignment as it is defined: slow, and without a bound."""
+
+    @cache
+    def apart(i: int, j: int) -> int:
+        if not i or not j:
+            return i + j
+        ways = [apart(i - 1, j) + 1, apart(i, j - 1) + 1]
+        ways.append(apart(i - 1, j - 1) + (typed[i - 1] != meant[j - 1]))
+        if i > 1 and j > 1 and typed[i - 2 : i] == meant[j - 2 : j][::-1]:
+            ways.append(apart(i - 2, j - 2) + 1)
+        return min(ways)
+
+    return min(apart(len(typed), j) for j in range(len(meant) + 1))
+
+
+@given(WORDS, WORDS, st.integers(1, 4))
+def test_typos_are_counted_exactly_up_to_the_bound(typed: str, meant: str, most: int) -> None:
+    assert typos(typed, meant, most) == min(distance(typed, meant), most + 1)
 
 
 @given(WORDS, WORDS)
 def test_a_beginning_is_no_typo(word: str, more: str) -> None:
-    assert typos(word, word + more) == 0
+    assert typos(word, word + more, 2) == 0
 
 
 def test_the_nearest_meaning_comes_first_and_the_far_do_not_come() -> None:
