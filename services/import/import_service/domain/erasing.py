@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,8 @@ from import_service.reading.rows import key, reference_keys
 ERASED: Final = "erased"
 # What an error quotes of a name: see reading.rows.
 QUOTED: Final = 50
+# Names and the separators between them, in turn.
+PARTS: Final = re.compile(f"({SEPARATORS.pattern})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,11 @@ class FormerNames:
 
     def in_cell(self, cell: str) -> str:
         """A list's cell as it stood in the file, with another word in the person's place."""
-        for part in SEPARATORS.split(cell):
-            if self.is_meant(value_of(part)):
-                cell = cell.replace(part.strip(), ERASED)
-        return cell
+        # Each name by itself: another one may hold it, as "77" holds "7".
+        return "".join(map(self._in_part, PARTS.split(cell)))
+
+    def _in_part(self, part: str) -> str:
+        return part.replace(part.strip(), ERASED) if self.is_meant(value_of(part)) else part
 
     def in_error(self, error: Mapping[str, Any]) -> dict[str, Any]:
         """A row's error that quotes no name of theirs."""

@@ -93,9 +93,10 @@ class RowReader:
 
 def without_empty_rest(cells: list[str], width: int) -> list[str]:
     """Spreadsheets end rows with empty cells that mean nothing."""
-    while len(cells) > width and not cells[-1].strip():
-        cells = cells[:-1]
-    return cells
+    end = len(cells)
+    while end > width and not cells[end - 1].strip():
+        end -= 1
+    return cells[:end]
 
 
 def wrong_length(cells: Sequence[str], width: int) -> Problem:
@@ -121,5 +122,7 @@ def key(field: str, value: str) -> str:
 
 
 def reference_keys(name: str) -> tuple[str, ...]:
-    """The keys that a name in a list cell may mean, best first."""
+    """The keys that a name in a list cell may mean, best first; none for one that nobody can have."""
+    if len(name) > LONGEST_NAME:
+        return ()
     return tuple(key(field, name) for field in KEY_FIELDS)

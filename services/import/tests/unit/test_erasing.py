@@ -29,6 +29,12 @@ def test_a_cell_keeps_the_others_and_its_separators() -> None:
     assert INES.in_cell("nobody") == "nobody"
 
 
+def test_a_name_within_anothers_name_is_left_alone() -> None:
+    assert INES.in_cell("77; 7;a7") == "77; erased;a7"
+    short = FormerNames.of({"username": "e"})
+    assert short.in_cell("e;" * 1_000) == "erased;" * 1_000
+
+
 def test_an_error_does_not_quote_the_person() -> None:
     for quoted in ("ines.example@example.org", "Ines"):
         error = {"column": "Tutors", "code": "c", "detail": f"“{quoted}” is archived."}
