@@ -170,9 +170,9 @@ def integer(name: str, text: str) -> int:
 
 
 def invalid_names(unknown: Iterable[str], missing: Iterable[str]) -> Invalid:
-    """Fields that may not be there, the first by name, and fields that must."""
+    """Fields that must be there, and those that may not, of which only the first by name are kept."""
     named = heapq.nsmallest(MOST_FIELD_ERRORS, unknown)
-    return invalid([(n, UNKNOWN) for n in named] + [(n, MISSING) for n in sorted(missing)])
+    return invalid([(n, MISSING) for n in sorted(missing)] + [(n, UNKNOWN) for n in named])
 
 
 def invalid(found: Iterable[tuple[str, str]]) -> Invalid:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from marshmallow import fields
 from werkzeug.exceptions import BadRequest, HTTPException, PreconditionFailed
 
-from chassis.errors import Invalid
+from chassis.errors import MOST_FIELD_ERRORS, Invalid
 from chassis.fields import StrictInteger, StrictSchema
 from chassis.testing import actor
 from gateway import etag, idempotency, reading, settling
@@ -58,10 +58,20 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
         assert isinstance(read_body(content), dict)
 
 
-@given(st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), st.integers(0, 9)))
+NAMES = st.text(st.characters(codec="utf-8"), max_size=5)
+
+
+@given(st.dictionaries(NAMES, st.integers(0, 9), max_size=MOST_FIELD_ERRORS - 1))
 def test_only_known_names_pass(body: dict[str, int]) -> None:
     wrong = {"name"} ^ (body.keys() - {"size"})
     assert refused(lambda: read_body(orjson.dumps(body))) == {reading.pointer(n) for n in wrong}
+
+
+def test_of_many_unknown_names_a_few_are_told_behind_what_is_missing() -> None:
+    with pytest.raises(Invalid) as refusal:
+        read_body(orjson.dumps({f"{number:05}": 1 for number in range(200)}))
+    told = [error.pointer for error in refusal.value.errors]
+    assert told == ["/name", *(f"/{number:05}" for number in range(MOST_FIELD_ERRORS - 1))]
 
 
 def test_values_are_left_to_the_service() -> None:

@@ -6,7 +6,6 @@ content, so that what is too long costs no more than reading it: see `Text`, `Bo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -15,16 +14,17 @@ from typing import Any, Final
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from chassis.characters import (
+    MOST_ACCENTS,
+    UNWANTED,
+    UNWANTED_IN_A_LINE,
+    has_stacked_accents,
+)
 from chassis.errors import MOST_FIELD_ERRORS, FieldError, Invalid
 from chassis.time_zones import known_zones
 
-# Control characters, DEL and lone surrogates: PostgreSQL or UTF-8 can't take them, or nobody can see them.
-UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-UNWANTED_IN_A_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
-
 # A character of a normalized text was at most four before (UAX #15, table "Maximum Expansion Factors", NFD in UTF-32).
 MOST_DECOMPOSED: Final = 4
-# Normalizing takes time with the square of the length where accents stand in a row: 2 ms for so many.
 LONGEST_DECOMPOSED: Final = 1_000
 
 UNKNOWN: Final = "Unknown field."
@@ -48,8 +48,8 @@ class StrictSchema(Schema):
 class Text(fields.String):
     """Text of `min`..`max` characters, trimmed; no NUL, other control characters or lone surrogates.
 
-    `multiline` allows line breaks and tabs. A field that changes the text further (normalizes it) calls this one's
-    `_deserialize` first, and so never meets a text of which no form could be short enough.
+    `multiline` allows line breaks, tabs, and any number of accents on a letter. A field that normalizes its text calls
+    this one's `_deserialize` first, and so meets none that would be costly, or of which no form is short enough.
     """
 
     def __init__(
@@ -75,6 +75,8 @@ class Text(fields.String):
             self._length(text)
         if (UNWANTED if self.multiline else UNWANTED_IN_A_LINE).search(text):
             raise ValidationError("Contains characters that are not allowed.")
+        if not self.multiline and has_stacked_accents(text):
+            raise ValidationError(f"Has more than {MOST_ACCENTS} accents on one letter.")
         return text
 
 

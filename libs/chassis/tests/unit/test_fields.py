@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import fields
 
+from chassis.characters import UNWANTED_IN_A_LINE, has_stacked_accents
 from chassis.errors import LONGEST_POINTER, MOST_FIELD_ERRORS, Invalid
 from chassis.fields import (
-    UNWANTED_IN_A_LINE,
     BoundedList,
     Moment,
     MomentOrWallClock,
@@ -176,3 +176,31 @@ def test_at_most_twenty_errors_are_named_and_long_names_are_cut():
 
 def test_a_known_field_among_many_unknown_ones_is_not_called_unknown():
     assert "/text" not in refused({"text": "x", **{f"u{n}": n for n in range(100)}})
+
+
+@pytest.mark.parametrize(("accents", "is_taken"), [(30, True), (31, False)])
+def test_a_letter_has_at_most_thirty_accents_in_a_line_and_any_number_in_a_note(accents, is_taken):
+    text = "a" + "\u0315\u0300" * (accents // 2) + "\u0315" * (accents % 2)
+    assert has_stacked_accents(text) is not is_taken
+    assert load(Everything, {"note": text}) == {"note": text}
+    if is_taken:
+        assert load(Lines, {"line": text}) == {"line": text}
+    else:
+        with pytest.raises(Invalid):
+            load(Lines, {"line": text})
+
+
+class Lines(StrictSchema):
+    line = Text(max=100)
+
+
+@pytest.mark.parametrize(
+    "text", ["Nguyễn Thị Bích", "Ἀχιλλεύς", "שָׁלוֹם", "किरण", "ཧཱུྃ", "👩‍👩‍👧‍👦", "각"]
+)
+def test_words_of_real_languages_have_no_pile_of_accents(text):
+    assert not has_stacked_accents(unicodedata.normalize("NFD", text) * 20)
+
+
+@given(st.characters(min_codepoint=0x20000, categories=["Mn", "Mc", "Me"]))
+def test_no_accent_is_beyond_those_that_are_looked_for(mark):
+    assert unicodedata.combining(mark) == 0

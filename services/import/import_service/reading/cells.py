@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from chassis.characters import UNWANTED_IN_A_LINE, has_stacked_accents
+
 # A spreadsheet runs a cell that starts with one of these as a formula (OWASP, CSV Injection).
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 GUARD: Final = "'"
@@ -55,5 +57,5 @@ def names_in(cell: str) -> list[str]:
 
 
 def is_plain(text: str) -> bool:
-    """Whether the text is free of control characters."""
-    return all(c >= " " and c != "\x7f" for c in text)
+    """Whether the text is one line, without control characters or piles of accents."""
+    return not UNWANTED_IN_A_LINE.search(text) and not has_stacked_accents(text)

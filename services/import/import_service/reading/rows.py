@@ -58,7 +58,9 @@ class RowReader:
     def _problems_of(self, person: dict[str, str]) -> Iterator[Problem]:
         for field, value in person.items():
             if not is_plain(value):
-                detail = "Contains a line break or another control character."
+                detail = (
+                    "Contains a line break, a control character, or over 30 accents on one letter."
+                )
                 yield self._problem(field, "import.invalid_characters", detail)
             elif len(value) > LONGEST.get(field, LONGEST_OTHER):
                 detail = f"Is longer than {LONGEST.get(field, LONGEST_OTHER)} characters."
