@@ -28,9 +28,9 @@ from chassis import plumbing
 from chassis.errors import Unavailable
 from chassis.prepared import Prepared, rows_of
 from chassis.scope import SYSTEM, Scope, scope_statement
-from chassis.unit_of_work import UnitOfWork
+from chassis.unit_of_work import TookTooLong, UnitOfWork
 
-__all__ = ["SYSTEM", "Contention", "Database", "UnitOfWork", "constraint_of"]
+__all__ = ["SYSTEM", "Contention", "Database", "TookTooLong", "UnitOfWork", "constraint_of"]
 
 # Milliseconds. A statement must end before the caller's deadline; a transaction that forgets itself is ended. Compiling
 # costs more than any of our short statements.

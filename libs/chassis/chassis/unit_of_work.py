@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from psycopg2 import errorcodes
 from sqlalchemy import event as sa_event
 from sqlalchemy.engine import Connection, CursorResult, Engine, Result
 from sqlalchemy.exc import DBAPIError
@@ -32,6 +34,10 @@ PREAMBLE = "tandem_preamble"
 
 # In PostgreSQL's warning, whose code says nothing. `prepare` sees to it that it is in English.
 NOT_REPLICATED = "canceling wait for synchronous replication"
+
+
+class TookTooLong(Exception):
+    """A statement took longer than it is worth."""
 
 
 class UnitOfWork:
@@ -118,6 +124,28 @@ class UnitOfWork:
         parameters = {"event_id": str(event.id), "handler": handler}
         result = self.connection.exec_driver_sql(plumbing.INSERT_INBOX_ENTRY, parameters)
         return result.rowcount == 1
+
+    @contextmanager
+    def brief(self, seconds: float) -> Iterator[None]:
+        """Lets the block's statements, which only read, take so long each.
+
+        TookTooLong beyond that; the transaction goes on as if the block had not been.
+        """
+        self.connection.exec_driver_sql(
+            f"SAVEPOINT brief; SET LOCAL statement_timeout = {round(seconds * 1000)}"
+        )
+        try:
+            yield
+        except DBAPIError as error:
+            if getattr(error.orig, "pgcode", None) != errorcodes.QUERY_CANCELED:
+                raise
+            raise TookTooLong from error
+        finally:
+            if self.has_begun:
+                # The setting goes with it, also when all went well.
+                self.connection.exec_driver_sql(
+                    "ROLLBACK TO SAVEPOINT brief; RELEASE SAVEPOINT brief"
+                )
 
     def replay(self, operation: Operation) -> Any | None:
         """The stored result if `operation` was done before, else None. Call it before anything else.

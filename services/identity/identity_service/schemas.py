@@ -47,6 +47,14 @@ class Name(Text):
         return unicodedata.normalize("NFC", super()._deserialize(value, attr, data, **kwargs))
 
 
+class SearchText(Text):
+    """What somebody looks for: accents and the like in one form, single spaces; so long, then, as it is looked for."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
 class Username(Name):
     """A name to sign in with."""
 
@@ -192,7 +200,7 @@ class UserIdsSchema(StrictSchema):
 class SearchUsersSchema(StrictSchema):
     """Arguments of `search_users`."""
 
-    q = Name(min=0, max=200, load_default=None, allow_none=True)
+    q = SearchText(max=200, load_default=None, allow_none=True)
     role = fields.String(load_default=None, allow_none=True, validate=validate.OneOf(people.ROLES))
     status = fields.String(
         load_default=None, allow_none=True, validate=validate.OneOf(people.STATUSES)

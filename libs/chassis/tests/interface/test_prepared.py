@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 import psycopg2
 import pytest
+import sqlalchemy as sa
 from psycopg2 import sql
+from sqlalchemy.exc import DBAPIError
 
 from chassis.config import libpq_url, sqlalchemy_url
-from chassis.database import SYSTEM, Database
+from chassis.database import SYSTEM, Database, TookTooLong
 from chassis.errors import Unavailable
 from chassis.prepared import Prepared
 
@@ -98,3 +100,26 @@ def test_a_plan_is_made_anew_after_a_while(
     assert planned() == first
     monkeypatch.setattr("chassis.prepared.PLAN_SECONDS", 0.0)
     assert planned() > first  # type: ignore[operator]
+
+
+def test_a_statement_that_takes_too_long_leaves_the_transaction_as_it_was(
+    database: Database,
+) -> None:
+    for first in (True, False):
+        with database.unit_of_work(SYSTEM) as uow:
+            if not first:
+                uow.execute(sa.text("SELECT 1"))
+            with pytest.raises(TookTooLong), uow.brief(0.05):
+                uow.run(SLOW, {"seconds": 5})
+            assert uow.execute(sa.text("SHOW statement_timeout")).scalar_one() == "4s"
+            assert uow.run(PERCENT, {"word": "abc"}).scalar_one() is True
+
+
+def test_a_brief_statement_answers_and_other_errors_stay_what_they_are(database: Database) -> None:
+    with database.unit_of_work(SYSTEM) as uow:
+        with uow.brief(5):
+            assert uow.run(PERCENT, {"word": "abc"}).scalar_one() is True
+        assert uow.execute(sa.text("SHOW statement_timeout")).scalar_one() == "4s"
+        with pytest.raises(DBAPIError), uow.brief(5):
+            uow.run(BROKEN, {})
+        assert uow.run(PERCENT, {"word": "abc"}).scalar_one() is True

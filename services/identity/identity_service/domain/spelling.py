@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 
 SHORTEST = 3
+# Looking for what a word may mean is the costliest part of a search; nobody misspells more.
+MOST_MISSPELLED = 6
 MOST_MEANINGS = 6
 MOST_VARIANTS = 50
 MOST_WAYS = 5_000
@@ -51,9 +53,10 @@ def meanings(typed: str, words: Iterable[str]) -> list[str]:
 
 
 def words_in(q: str) -> list[str]:
-    """The words of `q` that may be misspelled; of an address only those before the @."""
+    """The first words of `q` that may be misspelled; of an address only those before the @."""
     parts = re.findall(r"[^\W\d_]+", q.partition("@")[0])
-    return [part for part in dict.fromkeys(parts) if len(part) >= SHORTEST]
+    words = [part for part in dict.fromkeys(parts) if len(part) >= SHORTEST]
+    return words[:MOST_MISSPELLED]
 
 
 def variants(q: str, found: Mapping[str, Sequence[str]]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 import uuid
 from typing import Any
 
@@ -18,7 +17,7 @@ def search_users(database: Database, actor: Actor, arguments: dict[str, Any]) ->
     """A page of people, best match first; everybody by name when nothing is asked for."""
     limit, cursor = arguments["limit"], arguments["cursor"]
     wanted = Wanted(
-        q=tidy(arguments["q"] or ""),
+        q=arguments["q"] or "",
         role=arguments["role"],
         status=arguments["status"],
         limit=limit + 1,
@@ -49,8 +48,3 @@ def text(value: Any) -> str:
         raise ValueError("not a key")
     value.encode()
     return value
-
-
-def tidy(q: str) -> str:
-    """Accents in one form, single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", q).split())

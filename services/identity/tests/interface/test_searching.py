@@ -218,3 +218,19 @@ def test_a_wrong_argument_is_named(
     with pytest.raises(Invalid) as refused:
         organization.service.call("search_users", actor=organization.actor(), **arguments)
     assert [error.pointer for error in refused.value.errors] == [pointer]
+
+
+@pytest.mark.parametrize("q", ["\ufdfa" * 12, "\u33ae" * 50, "x" * 201])
+def test_what_is_sought_is_as_long_as_it_is_looked_for(people: Organization, q: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        names(people, q)
+    assert [error.pointer for error in refusal.value.errors] == ["/q"]
+
+
+def test_forms_and_spaces_of_what_is_sought_do_not_matter(people: Organization) -> None:
+    assert names(people, "  \uff21\uff2e\uff2e\uff21   smith ")[0] == "Anna Smith"
+
+
+def test_of_many_misspelled_words_the_first_few_are_looked_up(people: Organization) -> None:
+    assert names(people, "anma smiht") == ["Anna Smith"]
+    assert names(people, " ".join(f"smiht{letter}" for letter in "abcdefghijklmnopqrst")) == []
