@@ -39,6 +39,7 @@ STATUS_OF_CODE = {
     "identity.stale_version": 412,
     "booking.stale_version": 412,
     "import.too_large": 413,
+    "request.too_large": 413,
     "idempotency.key_reused": 422,
     # Our own parts disagree: a bug, not the caller's doing.
     "rpc.unknown_method": 500,

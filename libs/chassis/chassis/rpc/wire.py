@@ -15,6 +15,8 @@ from nameko.exceptions import serialize
 from chassis.errors import Invalid, ServiceError, Unavailable, from_wire
 
 CONTENT_TYPE = "application/json"
+# RabbitMQ closes the channel, and with it the calls of everybody on it, at 16 MiB (from 4.0 on; 128 MiB before).
+MOST_BYTES = 15 * 1024 * 1024
 EXCHANGE = "nameko-rpc"
 
 
@@ -23,11 +25,14 @@ class UnreadableRequest(ValueError):
 
 
 def encode_request(kwargs: dict[str, Any]) -> bytes:
-    """The request's body; Invalid for what JSON can't carry (integers over 64 bits, lone surrogates)."""
+    """The request's body; Invalid for what JSON can't carry (integers over 64 bits, lone surrogates) or no message."""
     try:
-        return orjson.dumps({"args": [], "kwargs": kwargs})
+        body = orjson.dumps({"args": [], "kwargs": kwargs})
     except orjson.JSONEncodeError as error:
         raise Invalid("request.invalid", f"Not plain JSON: {error}.") from error
+    if len(body) > MOST_BYTES:
+        raise Invalid("request.too_large", "Too large for one message.")
+    return body
 
 
 def decode_request(body: bytes | str) -> dict[str, Any]:
@@ -45,11 +50,14 @@ def decode_request(body: bytes | str) -> dict[str, Any]:
 
 
 def encode_result(result: Any, *, replayed: bool = False) -> bytes:
-    """The reply's body for a result, which must be plain JSON."""
+    """The reply's body for a result; TypeError for one that is no plain JSON, or too large for a message."""
     payload = {"result": result, "error": None}
     if replayed:
         payload["replayed"] = True
-    return orjson.dumps(payload)
+    body = orjson.dumps(payload)
+    if len(body) > MOST_BYTES:
+        raise TypeError(f"a reply of {len(body)} bytes is too large for a message")
+    return body
 
 
 def encode_error(error: BaseException) -> bytes:

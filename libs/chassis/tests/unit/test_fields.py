@@ -201,6 +201,12 @@ def test_words_of_real_languages_have_no_pile_of_accents(text):
     assert not has_stacked_accents(unicodedata.normalize("NFD", text) * 20)
 
 
+@pytest.mark.parametrize("mark", ["\u0f73", "\u0f75", "\u0f81", "\uff9e", "\uff9f", "\u0344"])
+def test_a_mark_is_an_accent_in_whatever_form_it_is_written(mark):
+    assert has_stacked_accents(mark * 31)
+    assert not has_stacked_accents(f"{mark * 30}a" * 3)
+
+
 @given(st.characters(min_codepoint=0x20000, categories=["Mn", "Mc", "Me"]))
 def test_no_accent_is_beyond_those_that_are_looked_for(mark):
     assert unicodedata.combining(mark) == 0
