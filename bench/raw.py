@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import amqp
 import psycopg2
 from amqp import Message
-from kombu import Connection as KombuConnection
 
 from bench.crowd import Step
 from bench.figures import Figure, figure
 from bench.http import Connection
+from chassis import connections
 from local_runner.ports import free_port
 
 SCHEMA = """
@@ -57,7 +57,7 @@ def amqp_round_trip(amqp_url: str, *, seconds: float) -> Figure:
 @contextmanager
 def opened(amqp_url: str) -> Iterator[amqp.Connection]:
     """py-amqp's own connection, without kombu's part."""
-    with KombuConnection(amqp_url) as connection:
+    with connections.opened(amqp_url) as connection:
         yield connection.connection
 
 

@@ -9,8 +9,8 @@ import uuid
 from typing import Any
 
 from amqp import Message
-from kombu import Connection
 
+from chassis.connections import opened
 from chassis.context import Actor
 from chassis.signing import ActorSigner, read_signing_key
 
@@ -21,7 +21,7 @@ class Caller:
     """Calls services as one actor, for whom it vouches with the gateway's key: `ACTOR_SIGNING_KEY`."""
 
     def __init__(self, amqp_url: str, actor: Actor) -> None:
-        self._connection = Connection(amqp_url).connection
+        self._connection = opened(amqp_url).connection
         self._channel = self._connection.channel()
         self._actor = actor
         self._signer = ActorSigner(read_signing_key(os.environ["ACTOR_SIGNING_KEY"]))

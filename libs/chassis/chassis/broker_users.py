@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from environs import Env
-from kombu import Connection
 
 from chassis.addresses import ServerUrl, address_setting, broker_url, nodes_of
+from chassis.connections import Connection
 from chassis.events import Contract
 from chassis.topology import RPC_EXCHANGE
 

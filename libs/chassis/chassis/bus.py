@@ -9,9 +9,8 @@ from typing import Any
 
 import structlog
 from amqp import Message
-from kombu import Connection
 
-from chassis.connections import RECOVERABLE, corked_frame_writer, send
+from chassis.connections import RECOVERABLE, Connection, corked_frame_writer, send
 from chassis.queue_reader import QueueReader
 from chassis.steady import SteadyConsumer
 
@@ -20,6 +19,9 @@ log = structlog.get_logger()
 # Seconds between two attempts to reach the broker.
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 2.0
+
+# The longest wait for a message between two looks at what else there is to do.
+TURN_SECONDS = 1.0
 
 
 class BusConsumer(SteadyConsumer):
@@ -30,6 +32,20 @@ class BusConsumer(SteadyConsumer):
     """
 
     _pending_remove_providers: dict[Any, Any]
+
+    def consume(self, *_: Any, **__: Any) -> Iterator[None]:
+        """Called by kombu for each connection; hands over its messages until it is lost, which raises.
+
+        kombu's own drains whatever its connection has become meanwhile, and leaves the heartbeats to quiet seconds.
+        """
+        with self.consumer_context() as (_, channel, _):
+            connection = channel.connection
+            while not self.should_stop:
+                self.on_iteration()
+                with suppress(TimeoutError):
+                    connection.drain_events(timeout=TURN_SECONDS)
+                connection.heartbeat_tick()
+                yield
 
     def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
         """Called by kombu after each (re)connection."""

@@ -12,9 +12,8 @@ from typing import Any, cast
 import structlog
 from amqp import Message
 from amqp.exceptions import NotFound
-from kombu import Connection
 
-from chassis.connections import abandoned, opened, send
+from chassis.connections import Connection, abandoned, opened, send
 
 log = structlog.get_logger()
 

@@ -5,24 +5,91 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from types import TracebackType
+from typing import Any, NoReturn
 
 from amqp import Message, spec
-from amqp.exceptions import AMQPError
+from amqp.exceptions import AMQPError, RecoverableConnectionError
 from amqp.method_framing import frame_writer
-from kombu import Connection
+from kombu import Connection as KombuConnection
+from kombu.transport.pyamqp import Connection as PyAmqpConnection
 
 from chassis.addresses import nodes_of
 
 # Errors after which a fresh connection is the cure. Kombu knows them per transport.
 RECOVERABLE: tuple[type[BaseException], ...] = (
-    *Connection("amqp://").recoverable_connection_errors,
-    *Connection("amqp://").recoverable_channel_errors,
+    *KombuConnection("amqp://").recoverable_connection_errors,
+    *KombuConnection("amqp://").recoverable_channel_errors,
     OSError,
 )
 
 
 CONNECT_SECONDS = 2.0
+
+
+def raise_lost() -> NoReturn:
+    """Raises the error of a connection that has ended, one of RECOVERABLE."""
+    raise RecoverableConnectionError("the connection to the broker was lost")
+
+
+class SingleUseConnection(PyAmqpConnection):  # type: ignore[misc,unused-ignore]
+    """py-amqp's connection, less its habit of connecting again when a closed one is used."""
+
+    def connect(self, *args: Any, **options: Any) -> Any:
+        """Called by kombu, once."""
+        if self._handshake_complete and not self.connected:
+            raise_lost()
+        return super().connect(*args, **options)
+
+    def _warn_force_connect(self, attr: str) -> NoReturn:
+        """Called by py-amqp just before it would connect again: to a socket alone, without a login or a channel."""
+        raise_lost()
+
+    def blocking_read(self, timeout: float | None = None) -> Any:
+        """Called by py-amqp for each frame. Nothing is read once a write has failed: half a frame may have gone out."""
+        if not self.connected:
+            raise_lost()
+        return super().blocking_read(timeout)
+
+
+class Connection(KombuConnection):  # type: ignore[misc,unused-ignore]
+    """Connects once. When the connection is lost, whatever is done with it raises one of RECOVERABLE.
+
+    kombu's own opens another one instead, silently and whenever it is used: one without channels and consumers, on
+    which the user then waits for ever. Whoever lost this one makes another, with all that belongs to it.
+    """
+
+    _was_established = False
+
+    def create_transport(self) -> Any:
+        """Called by kombu when it connects."""
+        transport = super().create_transport()
+        transport.Connection = SingleUseConnection
+        return transport
+
+    def _ensure_connection(self, *args: Any, **options: Any) -> Any:
+        """Called by kombu for everything that needs a connection."""
+        if self._was_established and not self.connected:
+            raise_lost()
+        connection = super()._ensure_connection(*args, **options)
+        self._was_established = True
+        return connection
+
+    @property
+    def connection(self) -> Any:
+        """The one py-amqp connection. kombu answers None once it is closed."""
+        return super().connection or raise_lost()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Says goodbye, but not after an error: a dead node would never say its part of it."""
+        if error is not None:
+            abandoned(self)
+        super().__exit__(kind, error, trace)
 
 
 def opened(

@@ -10,9 +10,8 @@ from typing import Any
 import structlog
 from amqp import Message
 from amqp.exceptions import AMQPError
-from kombu import Connection
 
-from chassis.connections import RECOVERABLE, abandoned, opened, send
+from chassis.connections import RECOVERABLE, Connection, abandoned, opened, send
 
 log = structlog.get_logger()
 

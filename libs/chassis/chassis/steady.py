@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any
 
-from kombu import Connection
 from nameko.messaging import QueueConsumer
 
 from chassis.addresses import nodes_of
-from chassis.connections import CONNECT_SECONDS, abandoned
-
-
-class SteadyConnection(Connection):  # type: ignore[misc,unused-ignore]
-    """One that failed is left as it is: a dead node would never say its part of the goodbye."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """As kombu's where all is well."""
-        if error is not None:
-            abandoned(self)
-        super().__exit__(kind, error, trace)
+from chassis.connections import CONNECT_SECONDS, Connection
 
 
 class SteadyConsumer(QueueConsumer):
@@ -38,7 +21,7 @@ class SteadyConsumer(QueueConsumer):
     @property
     def connection(self) -> Any:
         """Read by kombu at each (re)connection."""
-        return SteadyConnection(
+        return Connection(
             self.amqp_uri,
             connect_timeout=CONNECT_SECONDS,
             heartbeat=self.container.config["heartbeat"],

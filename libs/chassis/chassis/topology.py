@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from amqp.exceptions import PreconditionFailed
-from kombu import Connection, Exchange, Queue, binding
+from kombu import Exchange, Queue, binding
 
 from chassis.addresses import nodes_of
-from chassis.connections import opened
+from chassis.connections import Connection, opened
 from chassis.events import Contract, Subscription
 
 RPC_EXCHANGE = Exchange("nameko-rpc", type="topic", durable=True)

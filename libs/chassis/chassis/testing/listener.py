@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kombu import Connection, Queue
+from kombu import Queue
 
+from chassis.connections import opened
 from chassis.events import Contract
 from chassis.testing.servers import amqp_url
 from chassis.topology import events_exchange
@@ -27,7 +28,7 @@ def listener(contract: Contract) -> Iterator[None]:
         durable=True,
         queue_arguments=ARGUMENTS,
     )
-    with Connection(amqp_url()) as connection:
+    with opened(amqp_url()) as connection:
         bound = queue(connection.default_channel)
         bound.declare()
         yield

@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from amqp import Message
-from kombu import Connection, Consumer
+from kombu import Consumer
 
 from chassis import context, topology
+from chassis.connections import opened
 from chassis.context import CallContext
 from chassis.errors import NotFound
 from chassis.rpc import wire
@@ -56,7 +57,7 @@ class FakeNeighbour:
         self._pool.shutdown(wait=True)
 
     def _serve(self) -> None:
-        with Connection(amqp_url()) as connection, Connection(amqp_url()) as replies:
+        with opened(amqp_url()) as connection, opened(amqp_url()) as replies:
             channel = connection.channel()
             self._replies = replies.channel()
             queue = topology.rpc_queue(self.service)(channel)

@@ -56,6 +56,8 @@ class Gate:
         self._target = (host, int(port or 5672))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._pairs: list[socket.socket] = []
+        self.accepted = 0
+        self.delivered = bytearray()  # what the broker sent, over all connections
         self.is_open = True
         self.url = amqp_url().replace(
             f"{host}:{port}", f"127.0.0.1:{self._listener.getsockname()[1]}"
@@ -71,15 +73,20 @@ class Gate:
             if not self.is_open:
                 client.close()
                 continue
+            self.accepted += 1
             server = socket.create_connection(self._target)
             self._pairs += [client, server]
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+            for source, sink, note in (
+                (client, server, bytearray()),
+                (server, client, self.delivered),
+            ):
+                threading.Thread(target=self._pump, args=(source, sink, note), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, note: bytearray) -> None:
         try:
             while data := source.recv(65536):
                 sink.sendall(data)
+                note += data
         except OSError:
             pass
         finally:
@@ -105,6 +112,14 @@ class Gate:
 
 @pytest.fixture
 def gate() -> Iterator[Gate]:
+    found = Gate()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def gate_of_toy() -> Iterator[Gate]:
+    """For a service that runs through it for a whole module."""
     found = Gate()
     yield found
     found.close()
