@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -22,6 +24,8 @@ LONGEST_PAUSE = 2.0
 
 # The longest wait for a message between two looks at what else there is to do.
 TURN_SECONDS = 1.0
+# A loop that has not turned for so long stands still.
+STILL_SECONDS = 5.0
 
 
 class BusConsumer(SteadyConsumer):
@@ -32,6 +36,8 @@ class BusConsumer(SteadyConsumer):
     """
 
     _pending_remove_providers: dict[Any, Any]
+    _connection: Any = None
+    _turned_at = 0.0
 
     def consume(self, *_: Any, **__: Any) -> Iterator[None]:
         """Called by kombu for each connection; hands over its messages until it is lost, which raises.
@@ -39,9 +45,10 @@ class BusConsumer(SteadyConsumer):
         kombu's own drains whatever its connection has become meanwhile, and leaves the heartbeats to quiet seconds.
         """
         with self.consumer_context() as (_, channel, _):
-            connection = channel.connection
+            connection = self._connection = channel.connection
             while not self.should_stop:
                 self.on_iteration()
+                self._turned_at = time.monotonic()
                 with suppress(TimeoutError):
                     connection.drain_events(timeout=TURN_SECONDS)
                 connection.heartbeat_tick()
@@ -77,6 +84,27 @@ class BusConsumer(SteadyConsumer):
         """Queues that it ought to consume and that are not there."""
         readers = list(self._consumers.items())
         return sorted(provider.queue.name for provider, reader in readers if reader.is_missing)
+
+    def queues(self) -> list[str]:
+        """Queues that it ought to consume."""
+        return sorted(provider.queue.name for provider in self._providers)
+
+    def unconsumed_queues(self) -> list[str]:
+        """Queues that it does not consume now, though as far as it knows they are there."""
+        is_still = time.monotonic() - self._turned_at > STILL_SECONDS
+        consumed = {
+            provider.queue.name
+            for provider, reader in list(self._consumers.items())
+            if reader.is_missing or (reader.is_consuming and not is_still)
+        }
+        return [name for name in self.queues() if name not in consumed]
+
+    def begin_anew(self) -> None:
+        """Breaks the connection off under whatever waits for it, so that another one is made. From any green thread."""
+        transport = self._connection and self._connection.connected and self._connection.transport
+        if transport:
+            with suppress(OSError):
+                transport.sock.shutdown(socket.SHUT_RDWR)
 
     def ack_message(self, message: Any) -> None:
         """As Nameko's, which lets an error of the operating system end the whole process."""

@@ -37,6 +37,8 @@ class Settings:
     database_connections: int
     deadline_seconds: float
     grace_seconds: float
+    unconsumed_seconds: float
+    stall_seconds: float
     event_log_days: int
     operation_days: int
     log_level: str
@@ -57,6 +59,8 @@ def load_settings(env: Env | None = None) -> Settings:
         database_connections=env.int("DATABASE_CONNECTIONS", 12),
         deadline_seconds=env.float("DEADLINE_SECONDS", 4.5),
         grace_seconds=env.float("GRACE_SECONDS", 20.0),
+        unconsumed_seconds=env.float("UNCONSUMED_SECONDS", 20.0),
+        stall_seconds=env.float("STALL_SECONDS", 120.0),
         event_log_days=env.int("EVENT_LOG_DAYS", 30),
         operation_days=env.int("OPERATION_DAYS", 3),
         log_level=env.str("LOG_LEVEL", "INFO"),

@@ -14,8 +14,10 @@ Check = Callable[[], None]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
-def make_app(checks: Mapping[str, Check]) -> Callable[..., Iterable[bytes]]:
-    """A WSGI application; a check passes by returning."""
+def make_app(
+    checks: Mapping[str, Check], alive: Check = lambda: None
+) -> Callable[..., Iterable[bytes]]:
+    """A WSGI application; a check passes by returning. What is not `alive` is to be restarted."""
 
     def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -23,7 +25,7 @@ def make_app(checks: Mapping[str, Check]) -> Callable[..., Iterable[bytes]]:
             start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST)])
             return [generate_latest()]
         if path == "/healthz":
-            return answer(start_response, "200 OK", {"status": "ok"})
+            return ready(start_response, {"service": alive})
         if path == "/readyz":
             return ready(start_response, checks)
         return answer(start_response, "404 Not Found", {"status": "not found"})
@@ -55,7 +57,7 @@ def answer(start_response: StartResponse, status: str, body: Mapping[str, Any]) 
     return [json.dumps(body).encode()]
 
 
-def serve(host: str, port: int, checks: Mapping[str, Check]) -> None:
+def serve(host: str, port: int, checks: Mapping[str, Check], alive: Check) -> None:
     """Serves for ever; meant for a green thread."""
     listener = eventlet.listen((host, port), reuse_addr=True)
-    eventlet.wsgi.server(listener, make_app(checks), log_output=False, debug=False)
+    eventlet.wsgi.server(listener, make_app(checks, alive), log_output=False, debug=False)

@@ -51,6 +51,10 @@ dead_letters_waiting = Gauge(
     "tandem_dead_letters_waiting",
     "Messages of the service that were given up and wait for somebody",
 )
+event_loop_stall = Gauge(
+    "tandem_event_loop_stall_seconds",
+    "Longest time in the last five minutes for which the event loop stood still",
+)
 time_zone_data = Info("tandem_time_zone_data", "Release of the time zone data in use")
 time_zone_data.info({"version": data_version()})
 

@@ -50,6 +50,11 @@ class QueueReader:
         """Whether the queue was not there when it was last looked for."""
         return self._is_missing
 
+    @property
+    def is_consuming(self) -> bool:
+        """Whether the broker has promised messages, on a connection that still stands as far as it is known."""
+        return self._tag is not None and bool(self._channel.is_open) and self._connection.connected
+
     def __enter__(self) -> Self:
         self._consume()
         return self

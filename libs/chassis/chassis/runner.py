@@ -21,8 +21,11 @@ from chassis.bus import BusConsumer
 from chassis.config import Settings, load_settings
 from chassis.confirmed import ConfirmedPublisher
 from chassis.connections import RECOVERABLE, opened
+from chassis.consumer_counts import ConsumerCounts
+from chassis.consumer_watch import ConsumerWatch
 from chassis.database import SYSTEM, Database
 from chassis.errors import ServiceError, Unavailable
+from chassis.event_loop import LoopWatch
 from chassis.events import Contract
 from chassis.prepare import contract_of
 from chassis.relay import Relay, prune
@@ -42,7 +45,9 @@ def run(package: str) -> None:
     contract = contract_of(package)
     logs.configure(settings.log_level, service=contract.service, instance=settings.instance)
     process = Process(package, settings, contract)
-    eventlet.spawn(health.serve, settings.http_host, settings.http_port, process.checks())
+    eventlet.spawn(LoopWatch(settings.stall_seconds).run)
+    address = (settings.http_host, settings.http_port)
+    eventlet.spawn(health.serve, *address, process.checks(), process.check_alive)
     process.wait_for_servers()
     process.serve()
 
@@ -63,6 +68,13 @@ class Process:
         self._database.after_commit = self._relay.wake
         service_class = importlib.import_module(f"{package}.service").Service
         self._container = ServiceContainer(service_class, self._config(contract))
+        self._consumers = [e for e in self._container.extensions if isinstance(e, BusConsumer)]
+        self._watch = ConsumerWatch(
+            ConsumerCounts(settings.amqp_url),
+            self._consumers,
+            patience=settings.unconsumed_seconds,
+            end=self._end_hopeless,
+        )
         self._stop = threading.Event()
         self._serving = False
 
@@ -87,15 +99,21 @@ class Process:
             "service": self._check_serving,
             "database": self._database.ping,
             "queues": self._check_queues,
+            "broker": self._watch.check_broker,
+            "consumers": self._watch.check_consumers,
         }
+
+    def check_alive(self) -> None:
+        """Passes unless only a restart can help."""
+        if self._serving:
+            self._watch.check_alive()
 
     def _check_serving(self) -> None:
         if not self._serving:
             raise Unavailable("service.starting", "Not serving.")
 
     def _check_queues(self) -> None:
-        consumers = [e for e in self._container.extensions if isinstance(e, BusConsumer)]
-        if missing := [name for consumer in consumers for name in consumer.missing_queues()]:
+        if missing := [name for one in self._consumers for name in one.missing_queues()]:
             raise Unavailable("service.queue_missing", f"There is no queue {missing[0]}.")
 
     def wait_for_servers(self) -> None:
@@ -116,6 +134,7 @@ class Process:
         relay = eventlet.spawn(self._relay.run)
         eventlet.spawn(self._prune_for_ever)
         self._container.start()
+        watch = eventlet.spawn(self._watch.run)
         self._serving = True
         log.info("service.started", time_zone_data=data_version())
         death = eventlet.spawn(self._container.wait)
@@ -125,6 +144,7 @@ class Process:
         if death.dead:
             log.critical("service.died")
             os._exit(1)
+        watch.kill()
         self._drain(relay)
 
     def _drain(self, relay: Any) -> None:
@@ -137,6 +157,10 @@ class Process:
         self._database.close()
         watchdog.cancel()
         log.info("service.stopped")
+
+    def _end_hopeless(self) -> None:
+        """Leaves no time to a drain, which would wait for messages that nobody delivers."""
+        os._exit(1)
 
     def _end_hard(self) -> None:
         log.error("service.grace_exceeded")

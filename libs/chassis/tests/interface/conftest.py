@@ -59,6 +59,8 @@ class Gate:
         self.accepted = 0
         self.delivered = bytearray()  # what the broker sent, over all connections
         self.is_open = True
+        self._flow = threading.Event()
+        self._flow.set()
         self.url = amqp_url().replace(
             f"{host}:{port}", f"127.0.0.1:{self._listener.getsockname()[1]}"
         )
@@ -85,6 +87,7 @@ class Gate:
     def _pump(self, source: socket.socket, sink: socket.socket, note: bytearray) -> None:
         try:
             while data := source.recv(65536):
+                self._flow.wait()
                 sink.sendall(data)
                 note += data
         except OSError:
@@ -102,12 +105,18 @@ class Gate:
                 continue
         self._pairs.clear()
 
+    def hang(self) -> None:
+        """Passes nothing on, and closes nothing."""
+        self._flow.clear()
+
     def reopen(self) -> None:
         self.is_open = True
+        self._flow.set()
 
     def close(self) -> None:
         self._listener.close()
         self.shut()
+        self._flow.set()
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
+import gc
 import time
 import uuid
+
+from amqp import spec
 
 from chassis.batches import first_deliveries, on_events
 from chassis.consumer import on_event
 from chassis.context import current, current_actor, current_operation
 from chassis.errors import KINDS, FieldError, Unavailable
+from chassis.queue_reader import QueueReader
 from chassis.rpc.server import rpc
 from chassis.service import ServiceBase
 from toy_service.storage import arrivals, things
@@ -62,6 +66,24 @@ class Service(ServiceBase):
     def wait(self, pause):
         time.sleep(pause)
         return "waited"
+
+    @rpc
+    def hold_up(self, pause):
+        """Computes without giving way."""
+        until = time.monotonic() + pause
+        while time.monotonic() < until:
+            pass
+        return "held up"
+
+    @rpc
+    def lose_consumers(self, for_good=False):
+        """Does to the process what a defect might: the broker forgets its consumers, and it does not notice."""
+        if for_good:
+            QueueReader._consume = lambda reader: None
+        for reader in [one for one in gc.get_objects() if isinstance(one, QueueReader)]:
+            if reader.is_consuming:
+                arguments = (reader._tag, True)
+                reader._channel.send_method(spec.Basic.Cancel, "sb", arguments)
 
     @on_event("toy", "thing_made")
     def on_toy_thing_made(self, event):
