@@ -11,6 +11,8 @@ from chaos.faults import Fault, Kind
 SIZES, SIZE_WEIGHTS = (1, 2, 3, 4, 5), (3, 3, 4, 4, 2)
 LONGEST_LEAD = 1.5
 MOST_AT_ONCE = 6
+# What lasts longer shares rounds with its like when everything comes once: a round takes as long as its longest fault.
+LONG_SECONDS = 10.0
 # What has a round of its own when everything comes once: only a server's fault that comes alone is held to its target.
 ALONE = ("broker-kill", "database-kill")
 
@@ -79,13 +81,19 @@ def each_once(seed: int, kinds: Iterable[Kind]) -> Iterator[Round]:
     """Every kind once, those of processes once for each; servers die alone, all else in as few rounds as possible."""
     random_ = random.Random(f"each {seed}")  # nosec B311 # chance, no secret
     waiting = [
-        Fault(kind, target, kind.seconds[0], random_.randrange(1_000_000))
+        Fault(kind, target, kind.once_seconds or kind.seconds[0], random_.randrange(1_000_000))
         for kind in kinds
         for target in (one_of_each(kind) if kind.each_target else (random_.choice(kind.targets),))
     ]
     for fault in [fault for fault in waiting if fault.kind.name in ALONE]:
         waiting.remove(fault)
         yield [Planned(fault, 0.0)]
+    yield from packed([fault for fault in waiting if fault.seconds <= LONG_SECONDS])
+    yield from packed([fault for fault in waiting if fault.seconds > LONG_SECONDS])
+
+
+def packed(waiting: Sequence[Fault]) -> Iterator[Round]:
+    """All of them in rounds, each filled with the first that go together."""
     while waiting:
         chosen = compatible(waiting)[:MOST_AT_ONCE]
         waiting = [fault for fault in waiting if fault not in chosen]

@@ -20,6 +20,8 @@ Verdict = Literal["done", "refused", "maybe"]
 # After its deadline no request takes effect any more: 5 s from when the gateway took it up, which was before the client
 # gave up, by the clock of a service that may be 2 s behind; and a second for the way.
 LATE_SECONDS = 8.0
+# A process that stood still goes on with what it had begun.
+STANDING_STILL = ("freeze", "stall")
 KEY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -46,10 +48,14 @@ def brief(entry: Entry) -> str:
 
 @dataclass(frozen=True)
 class Call:
-    """One operation of a client with all its repetitions, in the order of their sending."""
+    """One operation of a client with all its repetitions, in the order of their sending.
+
+    `stops` are the faults by which a process stood still.
+    """
 
     key: str
     entries: tuple[Entry, ...]
+    stops: tuple[Entry, ...] = ()
 
     @property
     def operation(self) -> str:
@@ -117,7 +123,11 @@ class Call:
 
     @property
     def _ends_of_unknown(self) -> list[float]:
-        return [e.ended + LATE_SECONDS for e in self.entries if e.outcome == "unknown"]
+        return [self._end_of(e) + LATE_SECONDS for e in self.entries if e.outcome == "unknown"]
+
+    def _end_of(self, entry: Entry) -> float:
+        """When the client gave up, or whoever was at work on it went on."""
+        return max(entry.ended, *(s.ended for s in self.stops if are_together(entry, s)), 0.0)
 
 
 class Calls:
@@ -125,11 +135,13 @@ class Calls:
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         by_key: dict[str, list[Entry]] = defaultdict(list)
+        entries = list(entries)
+        stops = tuple(entry for entry in entries if is_stop(entry))
         for entry in entries:
             if entry.key is not None:
                 by_key[entry.key].append(entry)
         self.all = [
-            Call(key, tuple(sorted(of_key, key=lambda entry: entry.invoked)))
+            Call(key, tuple(sorted(of_key, key=lambda entry: entry.invoked)), stops)
             for key, of_key in by_key.items()
         ]
         self._by_operation: dict[str, list[Call]] = defaultdict(list)
@@ -147,6 +159,16 @@ class Calls:
     def that_may_have_happened(self, *operations: str) -> list[Call]:
         """Those of them that were done or may have been."""
         return [call for call in self.of(*operations) if call.may_have_happened]
+
+
+def is_stop(entry: Entry) -> bool:
+    """Whether it is a fault by which a process of ours stood still."""
+    return entry.is_fault and entry.operation.startswith(STANDING_STILL)
+
+
+def are_together(one: Entry, other: Entry) -> bool:
+    """Whether both were going on at some moment."""
+    return one.invoked <= other.ended and other.invoked <= one.ended
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from chaos.checker.calls import Violation
+from chaos.checker.calls import Violation, are_together
 from chaos.final import FinalState
 from chaos.history import Entry
 
@@ -28,7 +28,7 @@ def late(entries: Sequence[Entry], final: FinalState) -> Iterator[Violation]:
         most = MOST_UPLOAD_SECONDS if entry.operation == "upload" else MOST_SECONDS
         if entry.is_fault or entry.seconds <= most or is_cut_off(entry):
             continue
-        if not any(overlap(entry, fault) for fault in faults):
+        if not any(are_together(entry, fault) for fault in faults):
             yield Violation(IN_TIME, f"{entry.operation} took {entry.seconds:.1f} s", (entry,))
 
 
@@ -40,8 +40,3 @@ def is_of_gateway(fault: Entry) -> bool:
 def is_cut_off(entry: Entry) -> bool:
     """Whether it was the history that ended, not the request."""
     return entry.outcome == "unknown" and entry.status is None and entry.answer is None
-
-
-def overlap(entry: Entry, fault: Entry) -> bool:
-    """Whether the request was under way during the fault."""
-    return fault.invoked <= entry.ended and entry.invoked <= fault.ended

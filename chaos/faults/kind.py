@@ -60,7 +60,7 @@ class Kind:
     """A way to do harm.
 
     `weight` says how often it is drawn, `seconds` how long it may last. A run of every kind once hits each process if
-    `each_target` says so.
+    `each_target` says so, for the shortest time unless `once_seconds` says another.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Kind:
     seconds: tuple[float, float] = (2.0, 4.0)
     available: Callable[[ChaosSystem], bool] = always
     each_target: bool = False
+    once_seconds: float | None = None
 
 
 def only(*resources: str) -> Callable[[str], frozenset[str]]:

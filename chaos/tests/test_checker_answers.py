@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from chaos.checker.assignments import MADE_ONCE
-from chaos.checker.calls import Calls
+from chaos.checker.calls import LATE_SECONDS, Calls
 from chaos.checker.deadlines import IN_TIME
 from chaos.checker.idempotency import NOTHING_HAPPENED, ONE_EFFECT
 from chaos.checker.signing_in import REVOKED
@@ -124,4 +124,22 @@ def test_what_was_refused_is_no_proof_while_an_earlier_try_may_still_be_under_wa
     story.did("book_session", entry.request, None, **refused, invoked=began, ended=began + 0.1)
 
     assert session in story.final.sessions
+    assert story.broken - {MADE_ONCE} == broken
+
+
+@pytest.mark.parametrize(("seconds_later", "broken"), [(-1.0, set()), (1.0, {NOTHING_HAPPENED})])
+def test_what_was_refused_is_no_proof_while_whoever_was_at_work_on_it_stood_still(
+    story: Story, seconds_later: float, broken: set[str]
+) -> None:
+    story.book()
+    entry = story.entries[-1]
+    lost = story.replace_entry(
+        entry, outcome="unknown", status=None, answer=None, ended=entry.invoked + 5
+    )
+    thawed = lost.ended + 30
+    story.fault("freeze-long", lost.invoked + 1, thawed, target="booking.1")
+    began = thawed + LATE_SECONDS + seconds_later
+    refused = {"outcome": "failed", "status": 409, "key": entry.key, "attempt": 2}
+    story.did("book_session", entry.request, None, **refused, invoked=began, ended=began + 0.1)
+
     assert story.broken - {MADE_ONCE} == broken
