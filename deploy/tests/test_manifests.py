@@ -123,6 +123,14 @@ def test_a_deployment_refers_to_secrets_and_is_probed(process: str) -> None:
     assert ("PodDisruptionBudget", process) in found
 
 
+@pytest.mark.parametrize("process", PROCESSES)
+def test_what_ends_by_itself_is_started_again(process: str, compose: Any) -> None:
+    pod = objects("run")["Deployment", process]["spec"]["template"]["spec"]
+
+    assert pod.get("restartPolicy", "Always") == "Always"
+    assert compose[process]["restart"] == "unless-stopped"
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_job_prepares_each_service(service: str) -> None:
     job = objects("prepare")["Job", f"{service}-prepare"]

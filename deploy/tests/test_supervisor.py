@@ -76,6 +76,20 @@ def test_what_is_killed_is_restarted_at_once_under_a_new_pid(
     assert is_running(pid_of(run_dir, "booking.1"))
 
 
+@pytest.mark.parametrize("status", [0, 1])
+def test_what_ends_by_itself_is_restarted_whatever_its_status(
+    supervisor: Supervisor, run_dir: RunDir, status: int
+) -> None:
+    once = run_dir.path / "ended-once"
+    script = f"test -e {once} && exec sleep 60; touch {once}; exit {status}"
+    supervisor.start([shell("identity.1", script)])
+    old = pid_of(run_dir, "identity.1")
+
+    supervisor.wait_for(changed(run_dir, "identity.1", old), 5, "restart")
+
+    assert is_running(pid_of(run_dir, "identity.1"))
+
+
 def test_what_a_dead_process_leaves_behind_ends_before_its_restart(
     supervisor: Supervisor, run_dir: RunDir
 ) -> None:
