@@ -65,6 +65,7 @@ class ConsumerWatch:
         self._end = end
         self._left: list[str] = []
         self._looks_in_vain = 0
+        self._is_silent = False
         self._answered_at = self._looked_at = float("-inf")
 
     def run(self) -> NoReturn:
@@ -83,12 +84,18 @@ class ConsumerWatch:
         try:
             counts = self._counts.of(sorted(names))
         except (*RECOVERABLE, AMQPError) as error:
-            log.warning("bus.consumers_unknown", error=type(error).__name__)
-            self._looks_in_vain = 0
+            self._note_silence(error)
             return
+        self._is_silent = False
         self._answered_at = time.monotonic()
         self._left = [name for name, count in counts.items() if not count]
         self._judge(sorted({*self._left, *(counts.keys() & self._unconsumed())}))
+
+    def _note_silence(self, error: BaseException) -> None:
+        if not self._is_silent:
+            log.warning("bus.consumers_unknown", error=type(error).__name__)
+        self._is_silent = True
+        self._looks_in_vain = 0
 
     def _judge(self, left: list[str]) -> None:
         if not left:

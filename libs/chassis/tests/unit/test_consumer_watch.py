@@ -123,12 +123,13 @@ def test_a_cure_makes_it_forget_what_was(watch, broker, process):
     assert not fails(watch.check_alive)
 
 
-def test_while_the_broker_does_not_answer_it_waits(watch, broker, process, monkeypatch):
+def test_while_the_broker_does_not_answer_it_waits(watch, broker, process, monkeypatch, logged):
     watch.look()
     process.unconsumed = ["requests", "events"]
     broker.counts = None
     looks(watch, 100)
     assert process.done == []
+    assert [line["event"] for line in logged] == ["bus.consumers_unknown"]
     assert fails(watch.check_consumers)
     monkeypatch.setattr(consumer_watch, "OLD_SECONDS", 0.0)
     assert fails(watch.check_broker)
