@@ -18,6 +18,17 @@ SECONDS = (5.0, 90.0)
 # When the broker has given up a connection, and when its clients have.
 BEYOND_ITS_PATIENCE = 32.0
 BEYOND_OURS = 22.0
+ARBITER_SECONDS = 2.0
+
+
+def freeze_gateway(system: ChaosSystem, fault: Fault) -> None:
+    """After more than 30 s gunicorn's arbiter replaces the worker that gave no sign of life.
+
+    Until it has looked, and while another worker starts, callers wait in the kernel, and no deadline counts yet.
+    """
+    processes.freeze(system, fault)
+    time.sleep(ARBITER_SECONDS)
+    system.wait(system.is_up, "the gateway did not come back")
 
 
 def stall(system: ChaosSystem, fault: Fault) -> None:
@@ -46,7 +57,7 @@ KINDS = (
     Kind(
         "freeze-gateway",
         "SIGSTOP of the gateway, up to well beyond its heartbeats",
-        processes.freeze,
+        freeze_gateway,
         (GATEWAY,),
         seconds=SECONDS,
         once_seconds=BEYOND_OURS,
