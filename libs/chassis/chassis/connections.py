@@ -75,6 +75,11 @@ class Connection(KombuConnection):  # type: ignore[misc,unused-ignore]
         self._was_established = True
         return connection
 
+    def channel(self) -> Any:
+        """Opens a channel within 2 s. py-amqp would wait for a broker that hangs until it hangs no more."""
+        with self.connection.transport.having_timeout(CONNECT_SECONDS):
+            return super().channel()
+
     @property
     def connection(self) -> Any:
         """The one py-amqp connection. kombu answers None once it is closed."""
@@ -93,21 +98,25 @@ class Connection(KombuConnection):  # type: ignore[misc,unused-ignore]
 
 
 def opened(
-    amqp_url: str, *, heartbeat: int = 0, transport_options: Mapping[str, Any] | None = None
+    amqp_url: str,
+    *,
+    heartbeat: int = 0,
+    transport_options: Mapping[str, Any] | None = None,
+    seconds: float = CONNECT_SECONDS,
 ) -> Connection:
-    """A connection that is established within 2 s or raises one of RECOVERABLE, or the broker's refusal.
+    """A connection that is established within `seconds` or raises one of RECOVERABLE, or the broker's refusal.
 
     A node that refuses is passed over for the next at once. One that hangs takes the time of this attempt, and is the
     last to be tried by the next attempt of any connection in this process.
     Without a heartbeat TCP keepalive finds a dead peer; a connection that nobody reads can't answer heartbeats.
     """
     nodes = nodes_of(amqp_url)
-    until = time.monotonic() + CONNECT_SECONDS
+    until = time.monotonic() + seconds
     failure: Exception = ConnectionError("there is no node")
     for address in nodes:
         connection = Connection(
             address,
-            connect_timeout=CONNECT_SECONDS,
+            connect_timeout=seconds,
             heartbeat=heartbeat,
             transport_options=dict(transport_options or {}),
         )

@@ -11,7 +11,14 @@ import structlog
 from amqp import Message
 from amqp.exceptions import AMQPError
 
-from chassis.connections import RECOVERABLE, Connection, abandoned, opened, send
+from chassis.connections import (
+    CONNECT_SECONDS,
+    RECOVERABLE,
+    Connection,
+    abandoned,
+    opened,
+    send,
+)
 
 log = structlog.get_logger()
 
@@ -27,31 +34,44 @@ class DirectPublisher:
         self._connection: Connection | None = None
         self._channel: Any = None
         self._opened_at = 0.0
+        self._failed_at = 0.0
+        self._is_distrusted = False
 
     def publish(
         self, message: Message, exchange: str, routing_key: str, *, seconds: float = 4.0
     ) -> bool:
-        """Whether the message was handed to the network. Never raises for a broken connection."""
+        """Whether the message was handed to the network within `seconds`. Never raises for a broken connection."""
+        began = time.monotonic()
         if not self._lock.acquire(timeout=max(seconds, 0.001)):
             return False
         try:
-            return self._publish(message, exchange, routing_key)
+            if self._is_standing() or self._is_opened(began, seconds):
+                send(self._channel, message, exchange, routing_key)
+                return True
         except RECOVERABLE as error:
             log.warning("bus.publish_failed", error=type(error).__name__)
             self._drop()
-            return False
+            self._failed_at = time.monotonic()
         finally:
             self._lock.release()
+        return False
 
-    def _publish(self, message: Message, exchange: str, routing_key: str) -> bool:
-        if self._connection is not None and not self._still_stands(self._connection):
+    def _is_standing(self) -> bool:
+        connection = self._connection
+        if connection is not None and (self._is_distrusted or not self._still_stands(connection)):
             self._drop()
-        if self._connection is None:
-            # No heartbeat: nobody reads this connection between publishes.
-            self._connection = opened(self._url)
-            self._channel = self._connection.channel()
-            self._opened_at = time.monotonic()
-        send(self._channel, message, exchange, routing_key)
+        return self._connection is not None
+
+    def _is_opened(self, began: float, seconds: float) -> bool:
+        """Opens a connection in what is left of the time. Who waited while another's attempt failed makes none."""
+        left = began + seconds - time.monotonic()
+        if left <= 0 or self._failed_at > began:
+            return False
+        # No heartbeat: nobody reads this connection between publishes.
+        self._connection = opened(self._url, seconds=min(left, CONNECT_SECONDS))
+        self._channel = self._connection.channel()
+        self._opened_at = time.monotonic()
+        self._is_distrusted = False
         return True
 
     def _still_stands(self, connection: Connection) -> bool:
@@ -79,13 +99,15 @@ class DirectPublisher:
             self._drop()
 
     def distrust(self) -> None:
-        """Forgets the connection unless it is fresh, because what was published came to nothing.
+        """Has the next message sent over another connection unless this one is fresh: what was sent came to nothing.
+
+        Waits for nobody, as the caller's time is over.
 
         A channel of RabbitMQ's can swallow all that it sends to a quorum queue, for ever, once the queue's leader has
         died (seen with 3.10); a node that hangs does, too.
         """
         if time.monotonic() - self._opened_at > DISTRUST_SECONDS:
-            self.reset()
+            self._is_distrusted = True
 
     close = reset
 

@@ -135,9 +135,9 @@ class RpcClient:
                 expiration=str(max(1, int(seconds * 1000))),
                 application_headers=context.to_headers(caller, operation_id, self._sign),
             )
-            if not self._publisher.publish(
-                message, wire.EXCHANGE, f"{service}.{method}", seconds=seconds
-            ):
+            left = seconds - (time.monotonic() - started)
+            key = f"{service}.{method}"
+            if not self._publisher.publish(message, wire.EXCHANGE, key, seconds=left):
                 raise Unavailable("broker.unavailable", "The message broker does not answer.")
             body = pending.wait(seconds - (time.monotonic() - started))
         if body is None:
