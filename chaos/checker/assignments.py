@@ -154,12 +154,16 @@ def made_twice(pair: Pair, rows: Sequence[Row], begun: Sequence[Call]) -> Iterat
 
 
 def lost_choices(calls: Calls, final: FinalState) -> Iterator[Violation]:
-    """Instructors who were chosen while a student was created: by the ids that were answered."""
-    known = {row["id"]: row for row in final.assignments}
+    """Instructors who were chosen while a student was created: by the ids that were answered.
+
+    A choice that was answered as pending comes to nothing if somebody has assigned the pair meanwhile.
+    """
+    known = {row["id"]: pair_of(row) for row in final.assignments}
     for call in calls.of("create_student"):
         for chosen in call.answer.get("assignments", []):
-            row = known.get(chosen["id"])
-            if row is None or pair_of(row) != pair_of(chosen):
+            pair = pair_of(chosen)
+            is_overtaken = chosen.get("status") == "pending" and pair in known.values()
+            if known.get(chosen["id"]) != pair and not is_overtaken:
                 what = f"assignment {chosen['id']} was answered and is not there"
                 yield Violation(STANDS, what, call.entries)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from chaos.checker.assignments import IN_TIME, MADE_ONCE, ONE_EACH, STANDS, STAYS_ENDED
 from chaos.tests.story import Story, new_id
 
@@ -75,6 +77,21 @@ def test_instructors_chosen_with_a_student_are_found_missing(story: Story) -> No
 
     story.assigned("student_creation", entry.invoked)["id"] = chosen["id"]
     assert story.broken == set()
+
+
+@pytest.mark.parametrize(("status", "broken"), [("pending", set()), ("active", {STANDS})])
+def test_a_choice_that_still_waited_may_be_overtaken_by_an_assignment_by_hand(
+    story: Story, status: str, broken: set[str]
+) -> None:
+    key = new_id()
+    body = {"email": f"{key}@example.org", "first_name": "Sam"}
+    chosen = {"id": new_id(), **story.pair, "status": status}
+    answer = {"id": new_id(), "assignments": [chosen]}
+    entry = story.did("create_student", {"body": body}, answer, key=key)
+    story.add_user(answer["id"], "student", body, entry.invoked)  # type: ignore[arg-type]
+    story.assign()
+
+    assert story.broken == broken
 
 
 def test_a_booking_that_assigned_too_late_is_found(story: Story) -> None:
