@@ -103,12 +103,16 @@ def unauthorized(entries: Sequence[Entry], final: FinalState) -> Iterator[Violat
 def sent_within(
     message: Mapping[str, Any], call: Call | None, clocks: Clocks
 ) -> tuple[float, float]:
-    """When it was stored: at its own time, unless its call says that this is by a clock that was wrong."""
+    """When it was stored: at its own time, unless its call says that this is by a clock that was wrong.
+
+    A call that took long says little: its time may then be any that a wrong clock would have written so.
+    """
     moment = message["sent_at"]
     if clocks.were_right or call is None:
         return moment, moment
     if call.began - CLOCK_SECONDS <= moment <= call.ended + CLOCK_SECONDS:
-        return moment, moment
+        meant = clocks.may_mean(moment)
+        return min(meant), max(meant)
     return call.began, call.ended
 
 

@@ -85,6 +85,21 @@ def test_a_message_by_a_clock_that_was_wrong_is_judged_by_when_it_was_asked_for(
     assert story.broken == set()
 
 
+def test_a_message_that_took_long_while_a_clock_was_behind_may_have_been_sent_after_its_time(
+    story: Story,
+) -> None:
+    conversation = story.converse()
+    row = story.send(conversation)
+    assigned = story.assign()
+    sent = next(entry for entry in story.entries if entry.operation == "send_message")
+    story.replace_entry(sent, ended=assigned.ended + 2)
+    row["sent_at"] = assigned.invoked - 1.5
+    assert ONLY_ASSIGNED in story.broken
+
+    story.fault("database-clock", sent.invoked, assigned.ended + 2, off_by=-2.0)
+    assert ONLY_ASSIGNED not in story.broken
+
+
 def test_an_end_by_a_clock_that_was_wrong_may_have_been_later(story: Story) -> None:
     story.assign()
     conversation = story.converse()
