@@ -10,7 +10,7 @@ import pytest
 
 from local_runner.places import ROOT
 
-# Alone on two cores it takes less than three minutes.
+# Alone on two cores it takes about three and a half minutes.
 LIMIT_SECONDS = 600
 STOP_SECONDS = 60
 
