@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from chassis.errors import Forbidden, Unavailable
+
+if TYPE_CHECKING:
+    from chassis.rpc.places import Place
 
 HEADER_PREFIX = "nameko."
 
@@ -68,6 +71,8 @@ class CallContext:
     caused_by: uuid.UUID | None = None
     # The token that proved `actor`, handed on to neighbours as it is; none where the actor is this process's own word.
     actor_token: tuple[Actor, str] | None = field(default=None, repr=False)
+    # Where the call is at work in this process: `chassis.rpc.places`.
+    place: Place | None = field(default=None, repr=False, compare=False)
 
     @property
     def actor_id(self) -> uuid.UUID | None:

@@ -67,7 +67,9 @@ class Process:
         self._relay = Relay(self._database, contract, ConfirmedPublisher(settings.amqp_url))
         self._database.after_commit = self._relay.wake
         service_class = importlib.import_module(f"{package}.service").Service
-        self._container = ServiceContainer(service_class, self._config(contract))
+        self._container = ServiceContainer(
+            service_class, self._config(contract, service_class.waiting_room())
+        )
         self._consumers = [e for e in self._container.extensions if isinstance(e, BusConsumer)]
         self._watch = ConsumerWatch(
             ConsumerCounts(settings.amqp_url),
@@ -78,13 +80,16 @@ class Process:
         self._stop = threading.Event()
         self._serving = False
 
-    def _config(self, contract: Contract) -> dict[str, Any]:
+    def _config(self, contract: Contract, waiting_room: int) -> dict[str, Any]:
         settings = self._settings
+        # Each call is a worker, at work or aside; one more each while the next starts within the end of the one before.
+        workers = 2 * settings.rpc_workers + waiting_room
         return {
             "AMQP_URI": settings.amqp_url,
             "heartbeat": 10,
-            "max_workers": settings.rpc_workers + 8 * max(len(contract.subscribes), 1),
+            "max_workers": workers + 8 * max(len(contract.subscribes), 1),
             "RPC_WORKERS": settings.rpc_workers,
+            "WAITING_ROOM": waiting_room,
             "DEADLINE_SECONDS": settings.deadline_seconds,
             "ACTORS": ActorVerifier(settings.verifying_keys),
             "CONTRACT": contract,

@@ -52,3 +52,8 @@ class ServiceBase:
     call: CallContext = BoundCall()
     database: Database = Shared("DATABASE")
     neighbours: RpcClient = Shared("RPC_CLIENT")
+
+    @classmethod
+    def waiting_room(cls) -> int:
+        """How many calls at most step aside at once (`chassis.rpc.places`): none, unless a service says so."""
+        return 0

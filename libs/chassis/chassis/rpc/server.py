@@ -4,6 +4,7 @@
 - An actor that no trusted issuer signed is refused before anything else is looked at.
 - A message that can't be read is set aside in the dead letters instead of killing the service.
 - Replies are transient, unconfirmed, and share a packet with the request's acknowledgement.
+- So many calls are at work at once; one that waits for costly work steps aside (`places`).
 - Arguments travel by keyword; the call context is bound around the method; two transactions that met are run again.
 """
 
@@ -29,6 +30,7 @@ from chassis.contention import run_again_on_contention
 from chassis.direct import DirectPublisher
 from chassis.errors import NotFound, ServiceError
 from chassis.rpc import wire
+from chassis.rpc.places import Place, Places
 from chassis.topology import REASON_HEADER, dead_letter_exchange
 
 log = structlog.get_logger()
@@ -60,8 +62,14 @@ class Requests(RpcConsumer):
 
     @property
     def prefetch(self) -> int:
-        """As many calls at once as the settings say."""
-        return int(self.container.config["RPC_WORKERS"])
+        """As many calls at once as the settings say, and those that stepped aside."""
+        config = self.container.config
+        return int(config["RPC_WORKERS"]) + int(config["WAITING_ROOM"])
+
+    def setup(self) -> None:
+        """Called by Nameko."""
+        super().setup()
+        self.places = Places(int(self.container.config["RPC_WORKERS"]))
 
     def start(self) -> None:
         """Called by Nameko when all methods are registered."""
@@ -71,7 +79,7 @@ class Requests(RpcConsumer):
         }
 
     def on_message(self, message: Any) -> None:
-        """Starts a worker for one request, or answers at once what needs none."""
+        """Starts a worker for one request as soon as there is a place, or answers at once what needs none."""
         routing_key = message.delivery_info["routing_key"]
         try:
             provider = self._by_key.get(routing_key)
@@ -121,24 +129,32 @@ class Rpc(NamekoRpc):
         super().__init__(**options)
 
     def accept(self, message: Any) -> None:
-        """Starts the worker for one request of this method."""
+        """Starts the worker for one request of this method, now or when its turn has come."""
         kwargs = wire.decode_request(message.body)
         call = self._context_of(message, kwargs)
+        finish = partial(self._finish, message, call, time.monotonic())
+        self.rpc_consumer.places.ask(lambda: self._start(message, kwargs, call, finish))
+
+    def _start(
+        self, message: Any, kwargs: dict[str, Any], call: context.CallContext, finish: Any
+    ) -> bool:
+        """Whether a worker took the place. What came over a lost connection is delivered again."""
+        if not message.channel.connection:
+            return False
         if call.deadline < time.time():
             log.info("rpc.too_late", method=self.method_name, request_id=call.request_id)
             metrics.late_requests.labels(self.method_name).inc()
             self.rpc_consumer.queue_consumer.ack_message(message)
-            return
+            return False
+        call.place = Place(self.rpc_consumer.places)
         try:
             self.container.spawn_worker(
-                self,
-                (),
-                kwargs,
-                context_data={"call": call},
-                handle_result=partial(self._finish, message, call, time.monotonic()),
+                self, (), kwargs, context_data={"call": call}, handle_result=finish
             )
         except ContainerBeingKilled:
             self.rpc_consumer.requeue_message(message)
+            return False
+        return True
 
     def _context_of(self, message: Any, kwargs: dict[str, Any]) -> context.CallContext:
         try:
@@ -164,6 +180,8 @@ class Rpc(NamekoRpc):
         outcome = "ok" if exc_info is None else _code_of(exc_info[1])
         metrics.handled_call(self.method_name, outcome, time.monotonic() - started)
         self.rpc_consumer.finish(message, body)
+        if call.place is not None:
+            call.place.end()
         return result, exc_info
 
     def _reply_body(

@@ -9,6 +9,7 @@ from chassis.consumer import on_event
 from chassis.context import current, current_actor, current_operation
 from chassis.errors import KINDS, FieldError, Unavailable
 from chassis.queue_reader import QueueReader
+from chassis.rpc.places import stepped_aside
 from chassis.rpc.server import rpc
 from chassis.service import ServiceBase
 from toy_service.storage import arrivals, things
@@ -18,6 +19,10 @@ FAILURES: dict[uuid.UUID, int] = {}
 
 class Service(ServiceBase):
     name = "toy"
+
+    @classmethod
+    def waiting_room(cls):
+        return 20
 
     @rpc
     def make_thing(self, label, event=None, subject="one", number=0, pause=0):
@@ -84,6 +89,14 @@ class Service(ServiceBase):
             if reader.is_consuming:
                 arguments = (reader._tag, True)
                 reader._channel.send_method(spec.Basic.Cancel, "sb", arguments)
+
+    @rpc
+    def wait_aside(self, pause, fails=False):
+        with stepped_aside():
+            time.sleep(pause)
+            if fails:
+                raise Unavailable("toy.aside", "Not now.")
+        return "waited aside"
 
     @on_event("toy", "thing_made")
     def on_toy_thing_made(self, event):
