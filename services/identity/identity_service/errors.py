@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from chassis.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Unavailable
 
 # Which unique index says what is taken.
 TAKEN = {
@@ -47,6 +47,29 @@ def too_many_attempts(wait: float) -> Forbidden:
         "Too many attempts; wait a little and try again.",
         data={"retry_after": max(1, math.ceil(wait))},
     )
+
+
+def too_many_passwords(wait: float) -> Forbidden:
+    """Refused for what it would cost: the client or the account has had many passwords hashed, right ones too."""
+    return Forbidden(
+        "identity.too_many_attempts",
+        "Too many passwords to check or to set; wait a little and try again.",
+        data={"retry_after": max(1, math.ceil(wait))},
+    )
+
+
+def busy(wait: float) -> Unavailable:
+    """Others have all places of those who wait for a hash."""
+    return Unavailable(
+        "identity.busy",
+        "Very many people are signing in at the moment; try again.",
+        data={"retry_after": max(1, math.ceil(wait))},
+    )
+
+
+def too_late() -> Unavailable:
+    """The call's time was over before it was its turn; nothing was decided."""
+    return Unavailable("deadline.exceeded", "The request took too long; try again.")
 
 
 def bad_link() -> Invalid:

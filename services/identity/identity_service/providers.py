@@ -1,10 +1,9 @@
-"""What the process has once, and each of identity's entrypoints gets: hasher, makers of tokens and links, mail."""
+"""What the process has once, and each of identity's entrypoints gets: hashing, makers of tokens and links, mail."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-from dataclasses import replace
 from typing import Any
 
 import eventlet
@@ -16,9 +15,9 @@ from nameko.extensions import DependencyProvider
 from chassis.mail.worker import MailWorker
 from identity_service import settings
 from identity_service.domain.links import Links
-from identity_service.domain.passwords import Passwords
 from identity_service.domain.throttle import Throttle
 from identity_service.domain.tokens import Tokens
+from identity_service.use_cases.hashing import Hashing
 from identity_service.use_cases.mail import Mailroom
 
 log = structlog.get_logger()
@@ -36,18 +35,18 @@ class TokenMaker(DependencyProvider):
         return self._tokens
 
 
-class PasswordHasher(DependencyProvider):
-    """The process's `Passwords`, hashing in real threads, away from the event loop."""
+class PasswordHashing(DependencyProvider):
+    """The process's `Hashing`, in real threads away from the event loop."""
 
     def setup(self) -> None:
         give_back_large_blocks()
-        passwords = settings.load_passwords(Env())
+        env = Env()
         # One more, so that a mail that takes long stands in no hash's way, nor they in its.
-        tpool.set_num_threads(passwords.at_once + 1)
-        self._passwords = replace(passwords, offload=tpool.execute)
+        tpool.set_num_threads(settings.load_at_once(env) + 1)
+        self._hashing = settings.load_hashing(env, tpool.execute)
 
-    def get_dependency(self, worker_ctx: Any) -> Passwords:
-        return self._passwords
+    def get_dependency(self, worker_ctx: Any) -> Hashing:
+        return self._hashing
 
 
 class LinkMaker(DependencyProvider):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from environs import Env
+
 from chassis import context
 from chassis.consumer import on_event
 from chassis.erasing import ERASING_SECONDS, erasure
@@ -11,7 +13,7 @@ from chassis.events import Event
 from chassis.exporting import ExportArguments, PersonArguments
 from chassis.fields import StrictSchema, load
 from chassis.rpc.server import rpc
-from identity_service import schemas
+from identity_service import schemas, settings
 from identity_service.sign_in_service import SignInService
 from identity_service.use_cases import (
     erasing,
@@ -28,6 +30,11 @@ class Service(SignInService):
     """Organizations, people, credentials and tokens."""
 
     name = "identity"
+
+    @classmethod
+    def waiting_room(cls) -> int:
+        """As many calls as may have a place for a hash."""
+        return settings.load_hash_places(Env())
 
     @rpc
     def get_organization(self, **payload: Any) -> dict[str, Any]:
@@ -52,7 +59,7 @@ class Service(SignInService):
         arguments = load(schemas.CreateUserSchema, payload)
         result = people.create_user(
             self.database,
-            self.passwords,
+            self.hashing,
             self.links,
             context.current_actor(),
             arguments,

@@ -9,10 +9,13 @@ from typing import Any
 from environs import Env
 
 from chassis.mail.settings import load_carrier, load_sender
+from identity_service.domain.hash_budgets import Budget, Budgets
+from identity_service.domain.hash_queue import HashQueue
 from identity_service.domain.links import Links
 from identity_service.domain.passwords import HashCost, Passwords
 from identity_service.domain.throttle import Pace, Throttle
 from identity_service.domain.tokens import Tokens
+from identity_service.use_cases.hashing import Hashing
 from identity_service.use_cases.mail import Post
 
 
@@ -26,14 +29,33 @@ def load_tokens(env: Env) -> Tokens:
     )
 
 
-def load_passwords(env: Env) -> Passwords:
-    """The hasher."""
+def load_hashing(env: Env, offload: Callable[..., Any]) -> Hashing:
+    """The process's hashing. `offload(function, *arguments)` runs a hash away from the event loop."""
     cost = HashCost(
         memory_kib=env.int("ARGON2_MEMORY_KIB", 19456),
         passes=env.int("ARGON2_PASSES", 2),
         lanes=env.int("ARGON2_LANES", 1),
     )
-    return Passwords(cost, at_once=env.int("ARGON2_AT_ONCE", 2))
+    budgets = Budgets(load_hash_budget(env))
+    queue = HashQueue(budgets, at_once=load_at_once(env), places=load_hash_places(env))
+    return Hashing(Passwords(cost, offload), queue, load_throttle(env))
+
+
+def load_at_once(env: Env) -> int:
+    """Hashes at once."""
+    return env.int("ARGON2_AT_ONCE", 2)
+
+
+def load_hash_places(env: Env) -> int:
+    """How many hashes may be asked for at once, and so how many calls may wait for one."""
+    return env.int("HASH_PLACES", 128)
+
+
+def load_hash_budget(env: Env) -> Budget:
+    """What a client or an account may have hashed, whatever comes of it. `RATE_LIMIT_SCALE` multiplies it."""
+    per_minute = env.float("HASHES_PER_MINUTE", 600.0)
+    given = Budget(env.float("HASHES_BURST", per_minute), per_minute / 60)
+    return given.scaled(env.float("RATE_LIMIT_SCALE", 1.0))
 
 
 def load_links(env: Env) -> Links:

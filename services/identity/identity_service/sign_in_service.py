@@ -13,10 +13,15 @@ from chassis.rpc.server import rpc
 from identity_service import schemas, sign_in_schemas
 from identity_service.audit_service import AuditService
 from identity_service.domain.links import Links
-from identity_service.domain.passwords import Passwords
 from identity_service.domain.throttle import Throttle
 from identity_service.domain.tokens import Tokens
-from identity_service.providers import LinkMaker, Mail, PasswordHasher, Throttling, TokenMaker
+from identity_service.providers import (
+    LinkMaker,
+    Mail,
+    PasswordHashing,
+    Throttling,
+    TokenMaker,
+)
 from identity_service.use_cases import (
     invitations,
     organizations,
@@ -24,13 +29,14 @@ from identity_service.use_cases import (
     resets,
     sign_in,
 )
+from identity_service.use_cases.hashing import Hashing
 
 
 class SignInService(AuditService):
     """Credentials and tokens."""
 
     tokens: Tokens = TokenMaker()
-    passwords: Passwords = PasswordHasher()
+    hashing: Hashing = PasswordHashing()
     links: Links = LinkMaker()
     throttle: Throttle = Throttling()
     mail: MailWorker = Mail()
@@ -45,7 +51,7 @@ class SignInService(AuditService):
         """Signs an organization up and its owner in."""
         arguments = load(schemas.CreateOrganizationSchema, payload)
         return organizations.create_organization(
-            self.database, self.tokens, self.passwords, arguments, self.sealed_operation()
+            self.database, self.tokens, self.hashing, arguments, self.sealed_operation()
         )
 
     @rpc
@@ -55,7 +61,7 @@ class SignInService(AuditService):
         return sign_in.authenticate(
             self.database,
             self.tokens,
-            self.passwords,
+            self.hashing,
             self.throttle,
             arguments,
             self.sealed_operation(),
@@ -68,7 +74,7 @@ class SignInService(AuditService):
         return invitations.accept_invitation(
             self.database,
             self.tokens,
-            self.passwords,
+            self.hashing,
             self.links,
             arguments,
             self.sealed_operation(),
@@ -89,7 +95,7 @@ class SignInService(AuditService):
         """Sets a new password by a mailed link."""
         arguments = load(sign_in_schemas.LinkSchema, payload)
         resets.reset_password(
-            self.database, self.passwords, self.links, arguments, self.sealed_operation()
+            self.database, self.hashing, self.links, arguments, self.sealed_operation()
         )
         self.mail.wake()
 
@@ -145,7 +151,7 @@ class SignInService(AuditService):
         arguments = load(sign_in_schemas.ChangePasswordSchema, payload)
         user = own_password.change_password(
             self.database,
-            self.passwords,
+            self.hashing,
             self.throttle,
             context.current_actor(),
             arguments,

@@ -1,12 +1,12 @@
-"""Passwords: argon2id, hashed away from the event loop, a few at a time.
+"""Passwords: argon2id, hashed away from the event loop.
 
 One hash takes tens of milliseconds of one core and megabytes of memory on purpose. In the event loop it would stop
-heartbeats and every other call; without a bound a burst of logins would take all cores and memory.
+heartbeats and every other call; without a bound, which `hash_queue` is, a burst of logins would take all cores and
+memory.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,9 +38,7 @@ class Passwords:
 
     cost: HashCost = field(default_factory=HashCost)
     offload: Callable[..., Any] = in_this_thread
-    at_once: int = 2
     _hasher: PasswordHasher = field(init=False)
-    _slots: threading.BoundedSemaphore = field(init=False)
     _nobodys_hash: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,18 +48,15 @@ class Passwords:
             parallelism=self.cost.lanes,
             type=Type.ID,
         )
-        self._slots = threading.BoundedSemaphore(self.at_once)
         self._nobodys_hash = self._hasher.hash("nobody has this password")
 
     def hash(self, password: str) -> str:
         """The encoded hash to store, salt and parameters included."""
-        with self._slots:
-            return str(self.offload(self._hasher.hash, password))
+        return str(self.offload(self._hasher.hash, password))
 
     def is_right(self, password: str, stored: str | None) -> bool:
         """Whether `password` belongs to the stored hash. Without one it takes as long and is False."""
-        with self._slots:
-            right = bool(self.offload(self._verify, stored or self._nobodys_hash, password))
+        right = bool(self.offload(self._verify, stored or self._nobodys_hash, password))
         return right and stored is not None
 
     def _verify(self, stored: str, password: str) -> bool:

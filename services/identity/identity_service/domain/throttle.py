@@ -74,6 +74,14 @@ class Throttle:
         """For mails that anybody can have sent to somebody."""
         return [Allowance(self._key("reset", login), self.reset)]
 
+    def client(self, address: str) -> bytes:
+        """Who is counted as one client."""
+        return self._key("client", network_of(address))
+
+    def account(self, name: str) -> bytes:
+        """Who is counted as one account: a login, a link, a signed-in person."""
+        return self._key("account", name)
+
     def _key(self, *parts: str) -> bytes:
         text = "\0".join(("throttle", *parts))
         return hmac.new(self.secret, text.encode(), hashlib.sha256).digest()

@@ -27,6 +27,11 @@ class Attempt:
     wait: float
     is_to_be_noted: bool
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the login has signed in at this address: then the first allowance alone was asked."""
+        return len(self.taken) == 1
+
 
 def take(uow: UnitOfWork, allowances: Sequence[Allowance], known_for: timedelta) -> Attempt:
     """Takes one attempt from all of `allowances`, or from none. Counted when the transaction is committed."""

@@ -12,12 +12,12 @@ from chassis.context import Actor, Operation
 from chassis.database import SYSTEM, Database, UnitOfWork
 from identity_service import access, errors, events, schemas
 from identity_service.domain.links import INVITATION, Links
-from identity_service.domain.passwords import Passwords
 from identity_service.domain.tokens import Tokens
 from identity_service.storage import credentials, people
 from identity_service.storage import links as rows
 from identity_service.storage.credentials import Login
 from identity_service.use_cases import new_passwords, sign_in
+from identity_service.use_cases.hashing import Hashing
 from identity_service.use_cases.inviting import invite
 from identity_service.use_cases.opening import hash_for_link, open_for_change
 
@@ -95,13 +95,13 @@ def invite_held_back(uow: UnitOfWork, organization_id: uuid.UUID, links: Links) 
 def accept_invitation(
     database: Database,
     tokens: Tokens,
-    passwords: Passwords,
+    hashing: Hashing,
     links: Links,
     arguments: dict[str, Any],
     operation: Operation,
 ) -> dict[str, Any]:
     """Sets the first password of the person whom the token invites, and signs them in."""
-    new = hash_for_link(database, passwords, links, INVITATION, arguments, operation)
+    new = hash_for_link(database, hashing, links, INVITATION, arguments, operation)
     with database.unit_of_work(SYSTEM) as uow:
         done = uow.replay(operation)
         if done is None:

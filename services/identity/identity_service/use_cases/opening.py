@@ -10,8 +10,8 @@ from chassis.context import Operation
 from chassis.database import SYSTEM, Database, UnitOfWork
 from identity_service import errors
 from identity_service.domain.links import INVITATION, Links
-from identity_service.domain.passwords import Passwords
 from identity_service.storage import links as rows
+from identity_service.use_cases.hashing import Hashing
 from identity_service.use_cases.new_passwords import require_strong
 
 
@@ -26,22 +26,23 @@ class NewPassword:
 
 def hash_for_link(
     database: Database,
-    passwords: Passwords,
+    hashing: Hashing,
     links: Links,
     purpose: str,
     arguments: dict[str, Any],
     operation: Operation,
 ) -> NewPassword:
     """Checks token and password and hashes, outside of any transaction. A repeated call is not checked again."""
-    with database.unit_of_work(SYSTEM) as uow:
-        if uow.replay(operation) is not None:
-            return NewPassword(None, purpose, "")
-    link_id = links.id_in(purpose, arguments["token"])
-    person = None if link_id is None else rows.find_open(database, link_id, purpose)
-    if person is None or not fits(person, purpose):
-        raise errors.bad_link()
-    require_strong(arguments["password"], "/password", person, [person.organization_name])
-    return NewPassword(link_id, purpose, passwords.hash(arguments["password"]))
+    with hashing.place(account=arguments["token"]) as place:
+        with database.unit_of_work(SYSTEM) as uow:
+            if uow.replay(operation) is not None:
+                return NewPassword(None, purpose, "")
+        link_id = links.id_in(purpose, arguments["token"])
+        person = None if link_id is None else rows.find_open(database, link_id, purpose)
+        if person is None or not fits(person, purpose):
+            raise errors.bad_link()
+        require_strong(arguments["password"], "/password", person, [person.organization_name])
+        return NewPassword(link_id, purpose, place.hash(arguments["password"]))
 
 
 def open_for_change(uow: UnitOfWork, new: NewPassword) -> Any:

@@ -13,11 +13,11 @@ from chassis.database import SYSTEM, Database, UnitOfWork
 from chassis.errors import NotFound
 from identity_service import access, errors, events, schemas
 from identity_service.domain.organizations import slug_candidates
-from identity_service.domain.passwords import Passwords
 from identity_service.domain.tokens import Tokens
 from identity_service.storage import organizations, people
 from identity_service.storage.credentials import Login
 from identity_service.use_cases import sign_in
+from identity_service.use_cases.hashing import Hashing
 from identity_service.use_cases.new_passwords import require_strong
 from identity_service.use_cases.recording import record_organization_changed
 
@@ -25,14 +25,15 @@ from identity_service.use_cases.recording import record_organization_changed
 def create_organization(
     database: Database,
     tokens: Tokens,
-    passwords: Passwords,
+    hashing: Hashing,
     arguments: dict[str, Any],
     operation: Operation,
 ) -> dict[str, Any]:
     """A new organization and its owner, who is signed in. A repeated call answers the same tokens."""
     owner = arguments["owner"]
     require_strong(owner["password"], "/owner/password", owner, [arguments["name"]])
-    password_hash = passwords.hash(owner["password"])
+    with hashing.place() as place:
+        password_hash = place.hash(owner["password"])
     with database.unit_of_work(SYSTEM) as uow:
         done = uow.replay(operation)
         if done is None:

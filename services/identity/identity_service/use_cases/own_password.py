@@ -9,16 +9,16 @@ from chassis import audit
 from chassis.context import Actor, Operation
 from chassis.database import Database, UnitOfWork
 from identity_service import errors, schemas
-from identity_service.domain.passwords import Passwords
 from identity_service.domain.throttle import Throttle
 from identity_service.storage import credentials, links, organizations, people
 from identity_service.use_cases import attempts, lifecycle
+from identity_service.use_cases.hashing import Hashing, HashPlace
 from identity_service.use_cases.new_passwords import replace_password, require_strong
 
 
 def change_password(
     database: Database,
-    passwords: Passwords,
+    hashing: Hashing,
     throttle: Throttle,
     actor: Actor,
     arguments: dict[str, Any],
@@ -28,16 +28,43 @@ def change_password(
 
     The present one can't be guessed faster here than at the sign-in.
     """
-    with database.unit_of_work(actor.organization_id) as uow:
-        if (done := uow.replay(operation)) is not None:
-            return dict(done)
-        stored = credentials.find_hash(uow, actor.organization_id, actor.user_id)
-        require_own_strong(uow, actor, arguments["password"])
+    with hashing.place(2, account=str(actor.user_id)) as place:
+        with database.unit_of_work(actor.organization_id) as uow:
+            if (done := uow.replay(operation)) is not None:
+                return dict(done)
+            stored = credentials.find_hash(uow, actor.organization_id, actor.user_id)
+            require_own_strong(uow, actor, arguments["password"])
+        require_own_password(
+            database, throttle, place, actor, arguments["current_password"], stored
+        )
+        new = place.hash(arguments["password"])
+    return store_password(database, actor, arguments, operation, stored, new)
+
+
+def require_own_password(
+    database: Database,
+    throttle: Throttle,
+    place: HashPlace,
+    actor: Actor,
+    password: str,
+    stored: str | None,
+) -> None:
+    """It is the present one; the attempt counts if not."""
     attempt = attempts.take(database, throttle, throttle.own_password(str(actor.user_id)))
-    if not passwords.is_right(arguments["current_password"], stored):
+    if not place.is_right(password, stored):
         raise errors.bad_credentials()
     attempts.give_back(database, throttle, attempt)
-    new = passwords.hash(arguments["password"])
+
+
+def store_password(
+    database: Database,
+    actor: Actor,
+    arguments: dict[str, Any],
+    operation: Operation,
+    stored: str | None,
+    new: str,
+) -> dict[str, Any]:
+    """The new password and what is changed with it, unless the old one was changed since it was checked."""
     with database.unit_of_work(actor.organization_id) as uow:
         if (done := uow.replay(operation)) is not None:
             return dict(done)

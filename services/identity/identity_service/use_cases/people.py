@@ -10,9 +10,9 @@ from chassis.context import Actor, Operation
 from chassis.database import Database, UnitOfWork
 from identity_service import access, errors, events, schemas
 from identity_service.domain.links import Links
-from identity_service.domain.passwords import Passwords
 from identity_service.domain.people import is_reachable, ordered_roles, status_of
 from identity_service.storage import organizations, people
+from identity_service.use_cases.hashing import Hashing
 from identity_service.use_cases.inviting import invite
 from identity_service.use_cases.new_passwords import require_strong
 
@@ -21,7 +21,7 @@ UNREACHABLE = ("/email", "A person needs an e-mail address, a username or an ext
 
 def create_user(
     database: Database,
-    passwords: Passwords,
+    hashing: Hashing,
     links: Links,
     actor: Actor,
     arguments: dict[str, Any],
@@ -35,7 +35,7 @@ def create_user(
     access.require_manager(actor)
     access.require_may_change_roles(actor, (), arguments["roles"])
     check_person(arguments)
-    password_hash = hash_of_first_password(database, passwords, actor, arguments)
+    password_hash = hash_of_first_password(database, hashing, actor, arguments, operation)
     with database.unit_of_work(actor.organization_id) as uow:
         if (done := uow.replay(operation)) is not None:
             return dict(done)
@@ -48,17 +48,24 @@ def create_user(
 
 
 def hash_of_first_password(
-    database: Database, passwords: Passwords, actor: Actor, arguments: dict[str, Any]
+    database: Database,
+    hashing: Hashing,
+    actor: Actor,
+    arguments: dict[str, Any],
+    operation: Operation,
 ) -> str | None:
-    """The hash of the password that was given, if any, which must be fit for this person."""
+    """The hash of the password that was given, if any, which must be fit for this person. A repeated call has none."""
     password: str | None = arguments["password"]
     if not password:
         return None
-    with database.unit_of_work(actor.organization_id) as uow:
-        organization = organizations.find_organization(uow, actor.organization_id)
-    names = [organization.name] if organization is not None else []
-    require_strong(password, "/password", arguments, names)
-    return passwords.hash(password)
+    with hashing.place(account=str(actor.user_id)) as place:
+        with database.unit_of_work(actor.organization_id) as uow:
+            if uow.replay(operation) is not None:
+                return None
+            organization = organizations.find_organization(uow, actor.organization_id)
+        names = [organization.name] if organization is not None else []
+        require_strong(password, "/password", arguments, names)
+        return place.hash(password)
 
 
 def is_to_be_invited(arguments: dict[str, Any]) -> bool:

@@ -11,13 +11,13 @@ from chassis import audit
 from chassis.context import Operation
 from chassis.database import SYSTEM, Database, UnitOfWork
 from identity_service.domain.links import PASSWORD_RESET, Links
-from identity_service.domain.passwords import Passwords
 from identity_service.domain.throttle import Throttle
 from identity_service.storage import credentials, throttles
 from identity_service.storage import links as rows
 from identity_service.use_cases import new_passwords
+from identity_service.use_cases.hashing import Hashing
 from identity_service.use_cases.opening import hash_for_link, open_for_change
-from identity_service.use_cases.sign_in import compared
+from identity_service.use_cases.trying import compared
 
 # Every answer takes at least this long, so that its time does not tell whether there was somebody to write to.
 ANSWER_SECONDS = 0.1
@@ -71,13 +71,13 @@ def mail_links(
 
 def reset_password(
     database: Database,
-    passwords: Passwords,
+    hashing: Hashing,
     links: Links,
     arguments: dict[str, Any],
     operation: Operation,
 ) -> dict[str, Any]:
     """Sets the password of the person whose link it is, ends all their logins, and tells them by mail."""
-    new = hash_for_link(database, passwords, links, PASSWORD_RESET, arguments, operation)
+    new = hash_for_link(database, hashing, links, PASSWORD_RESET, arguments, operation)
     with database.unit_of_work(SYSTEM) as uow:
         if uow.replay(operation) is None:
             person = open_for_change(uow, new)

@@ -12,15 +12,20 @@ from chassis.context import Operation
 from chassis.database import SYSTEM, Database, UnitOfWork
 from chassis.fields import rfc3339
 from identity_service import errors, schemas
-from identity_service.domain.passwords import Passwords
-from identity_service.domain.people import normalized_email, username_key
 from identity_service.domain.throttle import Throttle
 from identity_service.domain.tokens import Tokens
 from identity_service.storage import credentials, throttles
 from identity_service.storage.credentials import Login
-from identity_service.storage.throttles import Attempt
 from identity_service.use_cases.attempts import require_taken
+from identity_service.use_cases.hashing import Hashing
 from identity_service.use_cases.new_passwords import publish_revocation
+from identity_service.use_cases.trying import (
+    begin,
+    need_hashes,
+    note,
+    settle_without_login,
+    with_right_password,
+)
 
 # An Idempotency-Key is remembered for a day: docs/contracts.md.
 REPEATABLE = timedelta(days=1)
@@ -29,7 +34,7 @@ REPEATABLE = timedelta(days=1)
 def authenticate(
     database: Database,
     tokens: Tokens,
-    passwords: Passwords,
+    hashing: Hashing,
     throttle: Throttle,
     arguments: dict[str, Any],
     operation: Operation,
@@ -39,9 +44,11 @@ def authenticate(
     Whether there is such a person changes neither the statements nor the hashes that a refusal costs; nor does whether
     it was refused for being one attempt too many.
     """
-    attempt, candidates = begin(database, throttle, arguments)
-    require_taken(attempt)
-    people = with_right_password(passwords, candidates, arguments["password"])
+    with hashing.place() as place:
+        attempt, candidates = begin(database, throttle, arguments)
+        require_taken(attempt)
+        need_hashes(database, throttle, place, arguments, attempt, len(candidates))
+        people = with_right_password(place, candidates, arguments["password"])
     if len(people) != 1:
         settle_without_login(database, throttle, attempt, people, candidates)
     person = the_one(people)
@@ -56,69 +63,6 @@ def authenticate(
         give_back(uow, attempt.taken, throttle.known_for)
         uow.commit()
     return with_tokens(done, tokens, operation)
-
-
-def begin(
-    database: Database, throttle: Throttle, arguments: dict[str, Any]
-) -> tuple[Attempt, Sequence[Any]]:
-    """Counts the attempt and finds the people whom the login may mean."""
-    login, is_email = compared(arguments["login"])
-    organization = arguments["organization"] or ""
-    allowances = throttle.sign_in(login, context.current().address, organization)
-    with database.unit_of_work(SYSTEM) as uow:
-        attempt = throttles.take(uow, allowances, throttle.known_for)
-        candidates = credentials.sign_in_candidates(
-            uow, login, is_email=is_email, organization=arguments["organization"]
-        )
-        if attempt.is_to_be_noted:
-            for one in candidates:
-                note(uow, "sign_in.throttled", one)
-        uow.commit()
-    return attempt, candidates
-
-
-def compared(login: str) -> tuple[str, bool]:
-    """A login in the form that is compared, and whether it is an e-mail address: a username has no `@`."""
-    is_email = "@" in login
-    return (normalized_email(login) if is_email else username_key(login)), is_email
-
-
-def settle_without_login(
-    database: Database,
-    throttle: Throttle,
-    attempt: Attempt,
-    people: Sequence[Any],
-    candidates: Sequence[Any],
-) -> None:
-    """Notes a failure; or gives the attempt back to somebody who must choose an organization first."""
-    with database.unit_of_work(SYSTEM) as uow:
-        if people:
-            throttles.give_back_one(uow, attempt.taken, throttle.known_for)
-        else:
-            throttles.touch(uow, attempt.taken)
-            for one in candidates:
-                note(uow, "sign_in.failed", one)
-        uow.commit()
-
-
-def note(uow: UnitOfWork, action: str, person: Any, *, actor_id: uuid.UUID | None = None) -> None:
-    """Tells the audit log of the person's organization."""
-    audit.record(
-        uow,
-        action,
-        targets=[person.id],
-        actor_id=actor_id,
-        organization_id=person.organization_id,
-    )
-
-
-def with_right_password(
-    passwords: Passwords, candidates: Sequence[Any], password: str
-) -> list[Any]:
-    """Those whose password it is. Nobody there costs as much time as one with another password."""
-    if not candidates:
-        passwords.is_right(password, None)
-    return [one for one in candidates if passwords.is_right(password, one.password_hash)]
 
 
 def the_one(people: Sequence[Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -63,29 +62,3 @@ def test_nobodys_password_is_wrong_but_costs_a_hash() -> None:
     passwords = Passwords(CHEAP, offload=offload)
     assert not passwords.is_right("nobody has this password", None)
     assert len(hashed) == 1
-
-
-def test_no_more_hashes_run_at_once_than_allowed() -> None:
-    running, most = 0, 0
-    lock, gate = threading.Lock(), threading.Event()
-
-    def offload(function: Callable[..., Any], *arguments: Any) -> Any:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-            if running == 2:
-                gate.set()
-        gate.wait(5)
-        result = function(*arguments)
-        with lock:
-            running -= 1
-        return result
-
-    passwords = Passwords(CHEAP, offload=offload, at_once=2)
-    threads = [threading.Thread(target=passwords.hash, args=("password",)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == 2
