@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from chassis.context import Actor
+from chassis.errors import ServiceError
 from chassis.testing import ServiceProcess, listener
 
 from .mailbox import Mailbox
@@ -23,6 +25,10 @@ SETTINGS = {
     # All tests are one client.
     "HASHES_PER_MINUTE": "1000000",
 }
+
+
+# Clients that no other test is.
+ADDRESSES = (f"10.{n // 256}.{n % 256}.1" for n in itertools.count())
 
 
 @pytest.fixture(scope="session")
@@ -112,3 +118,12 @@ def sign_up(service: ServiceProcess, **owner: str) -> Organization:
 
 def email() -> str:
     return f"{uuid.uuid4().hex[:12]}@example.org"
+
+
+def outcome(ask: Callable[[], Any]) -> str:
+    """`in`, or the code of the refusal."""
+    try:
+        ask()
+    except ServiceError as error:
+        return error.code
+    return "in"
