@@ -10,7 +10,7 @@ _env = Env()
 
 bind = f"{_env.str('HOST', '0.0.0.0')}:{_env.int('PORT', 8080)}"  # noqa: S104 - in a container all addresses # nosec B104
 workers = _env.int("GATEWAY_PROCESSES", 1)
-threads = _env.int("GATEWAY_THREADS", 40)
+threads = _env.int("GATEWAY_THREADS", 80)
 worker_class = "gateway.worker.Worker"
 # A stuck process is replaced; a stuck request is not stuck: it has a deadline of its own.
 timeout = 30

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from prometheus_client import Histogram
+from prometheus_client import Counter, Histogram
 
 from chassis.metrics import BUCKETS
 
@@ -13,6 +13,12 @@ answers = Histogram(
     "HTTP requests answered",
     ["method", "route", "status"],
     buckets=BUCKETS,
+)
+
+costly_refused = Counter(
+    "tandem_http_costly_refused_total",
+    "Requests with a password that were refused because too many waited already",
+    ["reason"],
 )
 
 

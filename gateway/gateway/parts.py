@@ -9,6 +9,7 @@ from flask import current_app
 
 from chassis.rpc.client import RpcClient
 from chassis.signing import ActorSigner
+from gateway.costly import CostlyPlaces
 from gateway.ear import Ear
 from gateway.limits.admission import Limits
 from gateway.receiving import Receiving
@@ -32,6 +33,7 @@ class Parts:
     limits: Limits
     receiving: Receiving
     refusals: Refusals
+    costly: CostlyPlaces
 
     @classmethod
     def build(cls, settings: Settings) -> Parts:
@@ -52,6 +54,7 @@ class Parts:
             limits=Limits(settings),
             receiving=Receiving(max(2, settings.threads // 4), max(1, settings.threads // 10)),
             refusals=Refusals(),
+            costly=CostlyPlaces(max(2, settings.threads * 3 // 4)),
         )
 
     def start(self) -> None:

@@ -9,6 +9,7 @@ import structlog
 
 from chassis import context
 from chassis.errors import ServiceError, Unavailable
+from gateway.addresses import client_of
 from gateway.parts import parts
 
 log = structlog.get_logger()
@@ -28,6 +29,12 @@ def change(service: str, method: str, *, step: str = "", **arguments: Any) -> An
     if step:
         operation_id = uuid.uuid5(operation_id, step)
     return parts().rpc.call(service, method, operation_id=operation_id, **arguments)
+
+
+def change_costly(method: str, **arguments: Any) -> Any:
+    """As `change` of identity, for what hashes a password; refused when too many wait for that already."""
+    with parts().costly.place(client_of(context.current().address)):
+        return change("identity", method, **arguments)
 
 
 def attempt(service: str, method: str, *, seconds: float = 0.5, **arguments: Any) -> Any:

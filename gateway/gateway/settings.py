@@ -28,7 +28,7 @@ class Settings:
     token_cache_seconds: float = 0.8
     token_cache_entries: int = 10_000
     in_flight: int = 256
-    threads: int = 40
+    threads: int = 80
     sign_up_enabled: bool = True
     max_body: int = MEBIBYTE
     max_upload: int = 50 * MEBIBYTE
@@ -67,7 +67,7 @@ def load_settings(env: Env | None = None) -> Settings:
         token_cache_seconds=env.float("TOKEN_CACHE_SECONDS", 0.8),
         token_cache_entries=env.int("TOKEN_CACHE_ENTRIES", 10_000),
         in_flight=env.int("GATEWAY_IN_FLIGHT", 256),
-        threads=env.int("GATEWAY_THREADS", 40),
+        threads=env.int("GATEWAY_THREADS", 80),
         sign_up_enabled=env.bool("SIGN_UP_ENABLED", True),
         log_level=env.str("LOG_LEVEL", "INFO"),
         instance=env.str("SERVICE_INSTANCE", "gateway"),

@@ -15,7 +15,7 @@ def authenticate(credentials: dict[str, Any]) -> dict[str, Any]:
     key = refusals.key_of(credentials, context.current().address)
     parts().refusals.require_none(key)
     try:
-        signed_in: dict[str, Any] = rpc.change("identity", "authenticate", **credentials)
+        signed_in: dict[str, Any] = rpc.change_costly("authenticate", **credentials)
     except Forbidden as error:
         parts().refusals.note(key, error)
         raise

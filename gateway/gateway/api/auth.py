@@ -29,7 +29,7 @@ def sign_up(body: dict[str, Any]) -> Response:
     """Sign up an organization and its owner."""
     if not parts().settings.sign_up_enabled:
         raise Forbidden("access.sign_up_disabled", "Signing up is switched off here.")
-    return answers.json(rpc.change("identity", "create_organization", **body), 201)
+    return answers.json(rpc.change_costly("create_organization", **body), 201)
 
 
 @routes.post(
@@ -70,7 +70,7 @@ def accept_invitation(body: dict[str, Any]) -> Response:
 
     422 `identity.bad_link` when the link is unknown, used, expired, or ended by a newer one.
     """
-    return answers.json(rpc.change("identity", "accept_invitation", **body))
+    return answers.json(rpc.change_costly("accept_invitation", **body))
 
 
 @routes.post(
@@ -98,7 +98,7 @@ def reset_password(body: dict[str, Any]) -> Response:
 
     422 `identity.bad_link` when the link is unknown, used, expired, or ended by a newer one.
     """
-    rpc.change("identity", "reset_password", **body)
+    rpc.change_costly("reset_password", **body)
     return answers.empty()
 
 

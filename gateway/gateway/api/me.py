@@ -77,8 +77,7 @@ def refuse_half_a_password(body: dict[str, Any]) -> None:
 def change_password(body: dict[str, Any], **arguments: Any) -> dict[str, Any]:
     """Changes it, with all else. A wrong current password is a wrong field here, not a wrong sign-in."""
     try:
-        user: dict[str, Any] = rpc.change(
-            "identity",
+        user: dict[str, Any] = rpc.change_costly(
             "change_password",
             current_password=body["current_password"],
             password=body["password"],

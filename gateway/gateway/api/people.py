@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -42,7 +43,8 @@ def create_user(body: dict[str, Any]) -> Response:
     """
     if is_to_be_invited(body):
         body.setdefault("send_invitation", True)
-    created = rpc.change("identity", "create_user", **body)
+    change = rpc.change_costly if body.get("password") else partial(rpc.change, "identity")
+    created = change("create_user", **body)
     user = created["user"]
     headers = {"ETag": etag.tag_of(user)}
     if "instructor_ids" in body or "student_ids" in body:

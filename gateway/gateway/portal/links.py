@@ -65,7 +65,7 @@ class Link:
         if errors:
             return page(self.template, 422, errors=errors)
         try:
-            result = rpc.change("identity", self.method, token=held["token"], password=password)
+            result = rpc.change_costly(self.method, token=held["token"], password=password)
         except Unavailable:
             raise
         except ServiceError as error:
