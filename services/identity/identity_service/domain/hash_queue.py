@@ -2,13 +2,17 @@
 
 A hash is costly on purpose, so what is bounded is hashes, not requests. A call enters with as many hashes as it will
 need, or is refused at once; then each of its hashes waits for a turn. Nobody, neither a client nor an account, may hold
-more places than are left free: one alone half of them, two a third each, and there is one for whoever comes next. Turns
-go round the clients, and no client has all hashes that run at once. Keys are whatever names a client or an account.
+more places than are left free: one alone half of them, two a third each, and there is one for whoever comes next. Nor
+is anybody let in behind a crowd of their own client's that would take longer than the call may. Turns go round the
+clients, for each in the order in which its calls came, and no client has all hashes that run at once. Keys are whatever
+names a client or an account.
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+import bisect
+import itertools
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,12 +22,17 @@ from identity_service.domain.hash_budgets import Budgets
 Key = bytes
 # Until a place is free, at the pace of some ten hashes a second.
 SOON = 1.0
+# Of a call's time, what its hashes may be expected to take.
+SHARE_OF_TIME = 0.8
+# What a hash takes, until some have been seen, and how much each tells of the next.
+USUAL_SECONDS = 0.05
+WEIGHT = 0.1
 
 
 class Reason(StrEnum):
     """Why a call may not have its hashes."""
 
-    SHARE = "share"  # the client or the account holds as many places as are left
+    SHARE = "share"  # the client or the account holds as many places as are left, or as can be served in time
     BUDGET = "budget"  # the client or the account has had its hashes of this minute
     FULL = "full"  # others hold all places
 
@@ -39,9 +48,11 @@ class NoPlace(Exception):
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """A call's places: as many as it has hashes before it, and one until it leaves."""
+    """A call's places: as many as it has hashes before it, and one until it leaves; good until `deadline`."""
 
     client: Key
+    deadline: float
+    number: int
     accounts: list[Key] = field(default_factory=list)
     held: int = 0
 
@@ -53,13 +64,11 @@ class Ticket:
 
 @dataclass(slots=True, eq=False)
 class Turn:
-    """A hash that waits for its turn. `wake` is called when that has come, or its `deadline` has passed."""
+    """A hash that waits for its turn. `wake` is called when that has come, or too late: then it does not run."""
 
     ticket: Ticket
-    deadline: float
     wake: Callable[[], None]
-    runs: bool = False
-    is_late: bool = False
+    runs_since: float | None = None
 
 
 class HashQueue:
@@ -71,8 +80,10 @@ class HashQueue:
         self._at_once_each = max(1, at_once - 1)
         self._free = places
         self._held: Counter[Key] = Counter()
-        self._lines: OrderedDict[Key, deque[Turn]] = OrderedDict()
+        self._lines: OrderedDict[Key, list[Turn]] = OrderedDict()
         self._running: Counter[Key] = Counter()
+        self._seconds = USUAL_SECONDS
+        self._numbers = itertools.count()
 
     @property
     def waiting(self) -> int:
@@ -84,9 +95,11 @@ class HashQueue:
         """Hashes that run."""
         return self._running.total()
 
-    def enter(self, client: Key, accounts: Sequence[Key], hashes: int, now: float) -> Ticket:
+    def enter(
+        self, client: Key, accounts: Sequence[Key], hashes: int, *, now: float, deadline: float
+    ) -> Ticket:
         """Places for a call's hashes; NoPlace if there are none for it."""
-        ticket = Ticket(client)
+        ticket = Ticket(client, deadline, next(self._numbers))
         self.need(ticket, accounts, hashes, now)
         return ticket
 
@@ -96,6 +109,7 @@ class HashQueue:
         all_ = ticket.held + more
         counted = [(key, more) for key in ticket.keys] + [(key, all_) for key in accounts]
         self._require_share(counted, more, ticket.held)
+        self._require_time(ticket, more, now)
         self._require_budget([*ticket.keys, *accounts], all_, ticket, now)
         ticket.accounts += accounts
         ticket.held += more
@@ -108,6 +122,13 @@ class HashQueue:
         for key, added in counted:
             if added and self._held[key] + added > left:
                 raise NoPlace(Reason.SHARE if self._held[key] > own else Reason.FULL, SOON)
+
+    def _require_time(self, ticket: Ticket, more: int, now: float) -> None:
+        """Whoever has nobody of theirs before them is tried."""
+        held = self._held[ticket.client]
+        seconds = (held + more) * self._seconds / self._at_once_each
+        if held > ticket.held and seconds > (ticket.deadline - now) * SHARE_OF_TIME:
+            raise NoPlace(Reason.SHARE, SOON)
 
     def _require_budget(self, keys: Sequence[Key], hashes: int, ticket: Ticket, now: float) -> None:
         """What others of the same key wait for is theirs."""
@@ -131,27 +152,26 @@ class HashQueue:
                 del self._held[key]
 
     def line_up(self, turn: Turn) -> None:
-        """Behind the client's other hashes."""
-        self._lines.setdefault(turn.ticket.client, deque()).append(turn)
+        """Behind those of the client's calls that came before."""
+        line = self._lines.setdefault(turn.ticket.client, [])
+        bisect.insort(line, turn, key=lambda one: one.ticket.number)
 
     def call_up(self, now: float) -> None:
         """Wakes those whose turn it is, as many as may run, and whoever was found to be late among them."""
         while self.running < self._at_once and (turn := self._next()) is not None:
-            if turn.deadline < now:
-                turn.is_late = True
-            else:
+            if turn.ticket.deadline >= now:
                 self._run(turn, now)
             turn.wake()
 
     def _next(self) -> Turn | None:
         for client, line in self._lines.items():
             if self._running[client] < self._at_once_each:
-                turn = line.popleft()
+                turn = line.pop(0)
                 self._keep_or_drop(client, line)
                 return turn
         return None
 
-    def _keep_or_drop(self, client: Key, line: deque[Turn]) -> None:
+    def _keep_or_drop(self, client: Key, line: list[Turn]) -> None:
         """Who had a turn is the last to have the next."""
         if line:
             self._lines.move_to_end(client)
@@ -159,16 +179,17 @@ class HashQueue:
             del self._lines[client]
 
     def _run(self, turn: Turn, now: float) -> None:
-        turn.runs = True
+        turn.runs_since = now
         self._running[turn.ticket.client] += 1
         for key in turn.ticket.keys:
             self._budgets.take(key, now)
 
-    def end(self, turn: Turn) -> None:
+    def end(self, turn: Turn, now: float) -> None:
         """The hash is done, or its call gave up waiting for it. The last place stays the call's until it leaves."""
         client = turn.ticket.client
-        if turn.runs:
-            turn.runs = False
+        if turn.runs_since is not None:
+            self._seconds += WEIGHT * (now - turn.runs_since - self._seconds)
+            turn.runs_since = None
             self._running[client] -= 1
             if not self._running[client]:
                 del self._running[client]

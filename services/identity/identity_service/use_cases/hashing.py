@@ -41,9 +41,11 @@ class Hashing:
 
         Take it before the call costs anything else, and hold no transaction when you hash.
         """
-        client = self._throttle.client(context.current().address)
+        client, keys = self._throttle.client(context.current().address), self.keys(account)
+        now = time.monotonic()
+        deadline = now + context.current().seconds_left()
         with self.refusing(), self._lock:
-            ticket = self._queue.enter(client, self.keys(account), hashes, time.monotonic())
+            ticket = self._queue.enter(client, keys, hashes, now=now, deadline=deadline)
         try:
             yield HashPlace(self, ticket)
         finally:
@@ -63,22 +65,23 @@ class Hashing:
         """What `hash_` returns, in its turn. Unavailable when the call's time is over before that."""
         asked = time.monotonic()
         woken = threading.Event()
-        turn = Turn(ticket, asked + context.current().seconds_left(), woken.set)
+        turn = Turn(ticket, woken.set)
+        self._change(lambda _: self._queue.line_up(turn))
         try:
-            self._change(self._queue.line_up, turn)
-            woken.wait()
+            woken.wait(ticket.deadline - asked)
             metrics.hash_waits.observe(time.monotonic() - asked)
-            if turn.is_late:
+            if turn.runs_since is None:
                 metrics.hashes_refused.labels(LATE).inc()
                 raise errors.too_late()
             return hash_()
         finally:
-            self._change(self._queue.end, turn)
+            self._change(lambda now: self._queue.end(turn, now))
 
-    def _change(self, change: Callable[[Turn], None], turn: Turn) -> None:
+    def _change(self, change: Callable[[float], None]) -> None:
+        now = time.monotonic()
         with self._lock:
-            change(turn)
-            self._queue.call_up(time.monotonic())
+            change(now)
+            self._queue.call_up(now)
             metrics.hashes_waiting.set(self._queue.waiting)
 
     @contextmanager

@@ -77,6 +77,11 @@ def wait_for_waiting(service: ServiceProcess, count: int) -> None:
     wait_until(lambda: metric(service, "tandem_hashes_waiting") >= count, 10)
 
 
+def comes_in(service: ServiceProcess, login: str) -> str:
+    given = {"login": login, "password": PASSWORD, "address": next(ADDRESSES)}
+    return outcome(lambda: service.call("authenticate", seconds=20.0, **given))
+
+
 # Others
 
 
@@ -145,9 +150,9 @@ def test_one_account_from_many_addresses_holds_no_more_than_a_share(slow: Servic
 
 def test_what_comes_to_its_turn_too_late_is_not_hashed(slow: ServiceProcess, crowd: Crowd) -> None:
     before = metric(slow, 'tandem_hashes_refused_total{reason="late"}')
-    crowd.come(4, "192.0.2.7")
+    crowd.come(4)
     wait_for_waiting(slow, 2)
-    crowd.come(2, "192.0.2.7", seconds=0.6)
+    crowd.come(2, seconds=0.6)
     crowd.wait()
     wait_until(lambda: metric(slow, 'tandem_hashes_refused_total{reason="late"}') == before + 2, 10)
     assert crowd.outcomes.count("identity.bad_credentials") == 4
@@ -160,6 +165,5 @@ def test_a_kill_while_all_wait_leaves_nothing_behind(slow: ServiceProcess, crowd
     slow.kill()
     slow.start()
     crowd.wait()
-    address = next(ADDRESSES)
-    slow.call("authenticate", login=login, password=PASSWORD, address=address, seconds=20.0)
+    wait_until(lambda: comes_in(slow, login) == "in", 20)
     wait_until(lambda: metric(slow, "tandem_hashes_waiting") == 0, 20)

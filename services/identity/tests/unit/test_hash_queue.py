@@ -26,6 +26,17 @@ PLACES = 16
 ADA, BEN, EVE = b"ada", b"ben", b"eve"
 
 
+def enter(
+    of: HashQueue,
+    client: bytes,
+    accounts: Sequence[bytes] = (),
+    hashes: int = 1,
+    now: float = 0.0,
+    deadline: float = 1e6,
+) -> Ticket:
+    return of.enter(client, accounts, hashes, now=now, deadline=deadline)
+
+
 def queue(*, at_once: int = 2, places: int = PLACES, budget: Budget = PLENTY) -> HashQueue:
     return HashQueue(Budgets(budget), at_once=at_once, places=places)
 
@@ -37,7 +48,7 @@ def as_many_as_get_in(
     got: list[Ticket] = []
     try:
         while True:
-            got.append(of.enter(client, accounts, 1, now))
+            got.append(enter(of, client, accounts, now=now))
     except NoPlace:
         return got
 
@@ -55,7 +66,7 @@ def test_a_class_gets_in_while_another_client_holds_all_it_may() -> None:
     hashes = queue(places=128)
     as_many_as_get_in(hashes, EVE)
     for pupil in range(30):
-        hashes.enter(ADA, [b"pupil %d" % pupil], 1, 0.0)
+        enter(hashes, ADA, [b"pupil %d" % pupil])
 
 
 def test_one_account_from_many_addresses_holds_no_more_than_one_client_may() -> None:
@@ -64,27 +75,27 @@ def test_one_account_from_many_addresses_holds_no_more_than_one_client_may() -> 
     for number in range(200):
         got += as_many_as_get_in(hashes, b"address %d" % number, EVE)
     assert len(got) == 64
-    assert hashes.enter(ADA, [], 1, 0.0)
+    enter(hashes, ADA)
 
 
 def test_a_refusal_says_whose_crowd_it_is() -> None:
     hashes = queue(places=3)
-    hashes.enter(EVE, [], 1, 0.0)
+    enter(hashes, EVE)
     with pytest.raises(NoPlace) as own:
-        hashes.enter(EVE, [], 1, 0.0)
-    hashes.enter(ADA, [], 1, 0.0)
+        enter(hashes, EVE)
+    enter(hashes, ADA)
     with pytest.raises(NoPlace) as others:
-        hashes.enter(BEN, [], 1, 0.0)
+        enter(hashes, BEN)
     assert (own.value.reason, others.value.reason) == (Reason.SHARE, Reason.FULL)
     assert own.value.wait > 0
 
 
 def test_a_call_that_turns_out_to_need_more_has_it_counted_or_keeps_what_it_had() -> None:
     hashes = queue(places=30)
-    ticket = hashes.enter(EVE, [], 1, 0.0)
+    ticket = enter(hashes, EVE)
     hashes.need(ticket, [ADA], 10, 0.0)
     assert ticket.held == 10
-    other = hashes.enter(EVE, [], 1, 0.0)
+    other = enter(hashes, EVE)
     with pytest.raises(NoPlace):
         hashes.need(other, [], 10, 0.0)
     assert other.held == 1
@@ -107,11 +118,11 @@ class Machine:
         if kind == "enter":
             self.enter(key, b"account %d" % (client % 2), hashes)
         elif kind == "line up" and self.tickets:
-            turn = Turn(self.tickets[client % len(self.tickets)], 1.0, lambda: None)
+            turn = Turn(self.tickets[client % len(self.tickets)], lambda: None)
             self.turns.append(turn)
             self.hashes.line_up(turn)
         elif kind == "end" and self.turns:
-            self.hashes.end(self.turns.pop(hashes % len(self.turns)))
+            self.hashes.end(self.turns.pop(hashes % len(self.turns)), 0.0)
         elif kind == "leave" and self.tickets:
             ticket = self.tickets[client % len(self.tickets)]
             if all(turn.ticket is not ticket for turn in self.turns):
@@ -128,20 +139,20 @@ class Machine:
         free = self.places - sum(ticket.held for ticket in self.tickets)
         fits = max(held[client], held[account]) + hashes <= free - hashes
         try:
-            self.tickets.append(self.hashes.enter(client, [account], hashes, 0.0))
+            self.tickets.append(enter(self.hashes, client, [account], hashes))
         except NoPlace:
             assert not fits
         else:
             assert fits
 
     def check(self) -> None:
-        running = [turn for turn in self.turns if turn.runs]
+        running = [turn for turn in self.turns if turn.runs_since is not None]
         each = Counter(turn.ticket.client for turn in running)
         assert sum(ticket.held for ticket in self.tickets) <= self.places
         assert all(ticket.held >= 1 for ticket in self.tickets)
         assert len(running) == self.hashes.running <= self.at_once
         assert max(each.values(), default=0) <= max(1, self.at_once - 1)
-        waiting = {turn.ticket.client for turn in self.turns if not turn.runs}
+        waiting = {turn.ticket.client for turn in self.turns if turn.runs_since is None}
         if len(running) < self.at_once:
             assert all(each[client] >= max(1, self.at_once - 1) for client in waiting)
 
@@ -162,7 +173,7 @@ def test_whatever_happens_the_bounds_hold_and_no_turn_is_left_unused(
         machine.step(*step)
         machine.check()
     for turn in machine.turns:
-        machine.hashes.end(turn)
+        machine.hashes.end(turn, 0.0)
     for ticket in machine.tickets:
         machine.hashes.leave(ticket)
     assert (machine.hashes.running, machine.hashes.waiting) == (0, 0)
@@ -173,11 +184,11 @@ def test_whatever_happens_the_bounds_hold_and_no_turn_is_left_unused(
 
 
 def lined_up(
-    hashes: HashQueue, client: bytes, count: int, order: list[bytes], deadline: float = 9.0
+    hashes: HashQueue, client: bytes, count: int, order: list[bytes], deadline: float = 1e6
 ) -> list[Turn]:
     """Hashes of one call in the line; `order` is filled as they are woken."""
-    ticket = hashes.enter(client, [], count, 0.0)
-    turns = [Turn(ticket, deadline, lambda: order.append(client)) for _ in range(count)]
+    ticket = enter(hashes, client, [], count, deadline=deadline)
+    turns = [Turn(ticket, lambda: order.append(client)) for _ in range(count)]
     for turn in turns:
         hashes.line_up(turn)
     return turns
@@ -188,7 +199,7 @@ def test_turns_go_round_the_clients() -> None:
     turns = [turn for client in (EVE, ADA, BEN) for turn in lined_up(hashes, client, 5, order)]
     hashes.call_up(0.0)
     for _ in range(14):
-        hashes.end(next(turn for turn in turns if turn.runs))
+        hashes.end(next(turn for turn in turns if turn.runs_since is not None), 0.0)
         hashes.call_up(0.0)
     assert order == [EVE, ADA, BEN] * 5
 
@@ -208,12 +219,12 @@ def test_whose_deadline_has_passed_is_told_so_and_costs_nothing() -> None:
     (late,) = lined_up(hashes, EVE, 1, order, deadline=1.0)
     (there,) = lined_up(hashes, EVE, 1, order)
     hashes.call_up(2.0)
-    assert late.is_late
-    assert not late.runs
-    assert there.runs
-    hashes.end(late)
+    assert order == [EVE, EVE]
+    assert late.runs_since is None
+    assert there.runs_since is not None
+    hashes.end(late, 0.0)
     hashes.leave(late.ticket)
-    hashes.end(there)
+    hashes.end(there, 0.0)
     hashes.leave(there.ticket)
     assert len(as_many_as_get_in(hashes, EVE, now=2.0)) == 4
 
@@ -224,10 +235,46 @@ def test_who_gives_up_waiting_is_passed_over() -> None:
     hashes.call_up(0.0)
     (gone,) = lined_up(hashes, ADA, 1, order)
     lined_up(hashes, BEN, 1, order)
-    hashes.end(gone)
-    hashes.end(first)
+    hashes.end(gone, 0.0)
+    hashes.end(first, 0.0)
     hashes.call_up(0.0)
     assert order == [EVE, BEN]
+
+
+def test_a_clients_calls_are_finished_in_the_order_in_which_they_came() -> None:
+    hashes, order = queue(at_once=1, places=60), list[int]()
+    tickets = [enter(hashes, EVE, [], 3) for _ in range(3)]
+
+    def line_up(number: int) -> Turn:
+        turn = Turn(tickets[number], lambda: order.append(number))
+        hashes.line_up(turn)
+        return turn
+
+    running = {number: line_up(number) for number in range(3)}
+    hashes.call_up(0.0)
+    while len(order) < 9:
+        number = order[-1]
+        hashes.end(running[number], 0.0)
+        if order.count(number) < 3:
+            running[number] = line_up(number)
+        hashes.call_up(0.0)
+    assert order == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_nobody_is_let_in_behind_a_crowd_that_takes_longer_than_they_may() -> None:
+    hashes = queue(at_once=1, places=60)
+    for _ in range(60):
+        turn = Turn(enter(hashes, ADA, []), lambda: None)
+        hashes.line_up(turn)
+        hashes.call_up(0.0)
+        hashes.end(turn, 0.5)
+        hashes.leave(turn.ticket)
+    enter(hashes, EVE, [], 10, deadline=4.5)
+    with pytest.raises(NoPlace) as refused:
+        enter(hashes, EVE, deadline=4.5)
+    assert refused.value.reason is Reason.SHARE
+    enter(hashes, EVE, deadline=9.0)
+    enter(hashes, BEN, deadline=4.5)
 
 
 # Budgets
@@ -236,18 +283,18 @@ def test_who_gives_up_waiting_is_passed_over() -> None:
 def test_what_was_hashed_counts_for_client_and_account_until_time_brings_it_back() -> None:
     hashes = queue(at_once=1, budget=Budget(3, 0.5))
     for _ in range(3):
-        ticket = hashes.enter(EVE, [ADA], 1, 0.0)
-        turn = Turn(ticket, 9.0, lambda: None)
+        ticket = enter(hashes, EVE, [ADA])
+        turn = Turn(ticket, lambda: None)
         hashes.line_up(turn)
         hashes.call_up(0.0)
-        hashes.end(turn)
+        hashes.end(turn, 0.0)
         hashes.leave(ticket)
     for who, accounts in ((EVE, []), (BEN, [ADA])):
         with pytest.raises(NoPlace) as refused:
-            hashes.enter(who, accounts, 1, 0.0)
+            enter(hashes, who, accounts)
         assert (refused.value.reason, refused.value.wait) == (Reason.BUDGET, 2.0)
-    assert hashes.enter(BEN, [], 1, 0.0)
-    assert hashes.enter(EVE, [], 1, 2.0)
+    enter(hashes, BEN)
+    enter(hashes, EVE, now=2.0)
 
 
 def test_who_waits_for_a_hash_has_it_reserved() -> None:
@@ -257,7 +304,7 @@ def test_who_waits_for_a_hash_has_it_reserved() -> None:
 
 def test_a_call_that_needs_more_than_there_ever_is_gets_it_when_all_has_come_back() -> None:
     hashes = queue(budget=Budget(3, 1), places=100)
-    assert hashes.enter(EVE, [], 10, 0.0)
+    enter(hashes, EVE, [], 10)
 
 
 @given(st.integers(1, 20), st.floats(0.1, 9), st.lists(st.floats(0, 30), max_size=60))
