@@ -1,177 +1,115 @@
-"""`bin/bench attack`: thousands of wrong logins in a row, what others feel of it, and whether the owner still gets in.
+"""`bin/bench attack`: attacks a system of its own, and measures what everybody else feels of it.
 
-Everybody has an address of their own: the gateway is told to count on one proxy, whose header the clients write.
+Everybody has an address of their own: the gateway is told to count on one proxy, whose header the clients write. Fails
+when others' 99th percentile is more than twice what it was before, when anybody else gets an error, when /healthz takes
+more than a second, or when five seconds after the end not all is as before, the attacked owner's sign-in included.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import threading
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from bench.crowd import SPAWN
-from bench.figures import Figure, figure
-from bench.http import Connection
+from bench.attackers import fire
+from bench.attacks import ATTACKS, Attack, victim_of
+from bench.bystanders import Bystanders, Seen, bystanders, signs_in_as
 from bench.system import Measured, fresh
-from bench.world import API, PASSWORD, Organization, sign_up
 from local_runner.errors import CannotStart
 
-HOME, ELSEWHERE = "198.51.100.7", "198.51.100.200"
+HOME = "198.51.100.7"
 SETTINGS = {"RATE_LIMIT_SCALE": "1", "TRUSTED_PROXIES": "1"}
-BYSTANDERS = 4
-PAUSE = 0.05
 # How much slower others may get, at the 99th percentile.
 MOST_SLOWER = 2.0
-
-
-@dataclass
-class Guessing:
-    """What the attackers were told, and how long they took."""
-
-    answers: Counter[int] = field(default_factory=Counter)
-    seconds: float = 0.0
+MOST_HEALTH_MS = 1000.0
+RECOVERY_SECONDS = 5.0
 
 
 def main(arguments: Sequence[str]) -> int:
-    """1 when the owner did not get in, or others were slowed too much."""
+    """1 when others were hurt by any of the attacks."""
     options = parse(arguments)
+    chosen = ATTACKS.values() if options.attack == "all" else [ATTACKS[options.attack]]
     print("Starting a system of its own ...", flush=True)
     with fresh(**SETTINGS) as measured:
-        return attack(measured, options)
+        hurt = [attack.name for attack in chosen if not stands(measured, attack, options)]
+    if hurt:
+        print(f"\nFAILED: {', '.join(hurt)}")
+    return 1 if hurt else 0
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line."""
+    names = "; ".join(f"{attack.name}: {attack.what}" for attack in ATTACKS.values())
     parser = argparse.ArgumentParser(prog="bin/bench attack", description=__doc__)
+    parser.add_argument(
+        "--attack", choices=[*ATTACKS, "all"], default="guesses", help=f"{names} (default guesses)"
+    )
     parser.add_argument("--guesses", type=int, default=10_000, help="wrong logins (default 10000)")
-    parser.add_argument("--clients", type=int, default=1, help="attackers at once (default 1)")
+    parser.add_argument("--clients", type=int, default=1, help="who guess at once (default 1)")
     parser.add_argument(
         "--addresses", type=int, default=1, help="of each attacker, in turn (default 1)"
+    )
+    parser.add_argument("--rate", type=float, help="requests a second (default: the attack's own)")
+    parser.add_argument(
+        "--seconds", type=float, default=30, help="of attacks at a rate (default 30)"
     )
     parser.add_argument("--quiet-seconds", type=float, default=20, help="before (default 20)")
     return parser.parse_args(arguments)
 
 
-def attack(measured: Measured, options: argparse.Namespace) -> int:
-    """Measures others before and meanwhile, and signs the owner in afterwards."""
-    victim, owner = owner_of_an_organization(measured)
-    with bystanders(victim) as others:
-        time.sleep(options.quiet_seconds)
-        before = others.taken("before")
-        guessing = guess(measured.url, owner, options)
-        during = others.taken("meanwhile")
-    status, milliseconds = signs_in(measured.url, owner, HOME)
-    for one in (before, during):
-        print(f"{one.name}: {one.count} answers, p50 {one.p50:.1f} ms, p99 {one.p99:.1f} ms")
-    slower = during.p99 / before.p99 if before.p99 else 0.0
-    told = ", ".join(f"{count:,} x {status}" for status, count in sorted(guessing.answers.items()))
-    rate = sum(guessing.answers.values()) / guessing.seconds
-    print(f"guesses: {told}; {rate:,.0f} per second")
-    print(f"others' p99 meanwhile: {slower:.2f} x before (at most {MOST_SLOWER})")
-    print(f"the owner's sign-in afterwards: {status} in {milliseconds:.0f} ms")
-    return 0 if status == 200 and slower <= MOST_SLOWER and not during.failures else 1
-
-
-def owner_of_an_organization(measured: Measured) -> tuple[Organization, str]:
-    """A fresh organization, and the login of its owner, who has signed in from home before."""
-    organization = sign_up(measured)
-    login = organization.api.call("GET", f"{API}/me")["email"]
-    status, _ = signs_in(measured.url, login, HOME)
-    if status != 200:
+def stands(measured: Measured, attack: Attack, options: argparse.Namespace) -> bool:
+    """Measures before, meanwhile and afterwards; whether nobody else was hurt."""
+    print(f"\n{attack.name}: {attack.what}", flush=True)
+    victim, owner = victim_of(measured)
+    at_home = signs_in_as(measured.url, owner, HOME)
+    if (status := at_home()) != 200:
         raise RuntimeError(f"the owner could not sign in: {status}")
-    return organization, login
+    weapons = attack.weapons(measured, options, owner)
+    with bystanders(victim, another_login(measured)) as others:
+        before = seen(others, "before", options.quiet_seconds)
+        answers = fire(measured.url, weapons, attack.pace(options))
+        during = seen(others, "meanwhile")
+        print(f"attackers were told: {answers}")
+        time.sleep(RECOVERY_SECONDS)
+        others.taken()
+        after = seen(others, "afterwards", options.quiet_seconds / 2)
+    problems = hurts(before, during, after, at_home())
+    for problem in problems:
+        print(f"! {problem}")
+    return not problems
 
 
-def signs_in(url: str, login: str, address: str) -> tuple[int, float]:
-    """The answer's status, and the milliseconds it took."""
-    body = json.dumps({"login": login, "password": PASSWORD}).encode()
-    began = time.perf_counter()
-    status, _ = Connection(url, address=address).request("POST", f"{API}/auth/login", body)
-    return status, (time.perf_counter() - began) * 1000
+def another_login(measured: Measured) -> str:
+    """Of somebody whom nobody attacks."""
+    return victim_of(measured)[1]
 
 
-class Bystanders:
-    """People who go on with their work, not too fast."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._latencies: list[float] = []
-        self._failures = 0
-        self._since = time.perf_counter()
-        self.stopped = threading.Event()
-
-    def work(self, connection: Connection) -> None:
-        """One of them."""
-        while not self.stopped.wait(PAUSE):
-            began = time.perf_counter()
-            status, _ = connection.request("GET", f"{API}/users?limit=20")
-            with self._lock:
-                self._latencies.append(time.perf_counter() - began)
-                self._failures += status != 200
-
-    def taken(self, name: str) -> Figure:
-        """What was measured since the last time."""
-        with self._lock:
-            latencies, failures = self._latencies, self._failures
-            self._latencies, self._failures = [], 0
-        elapsed, self._since = time.perf_counter() - self._since, time.perf_counter()
-        return figure(name, latencies, elapsed, failures=failures)
+def seen(others: Bystanders, phase: str, seconds: float = 0.0) -> Seen:
+    """What others saw in the time since the last phase, and so many seconds more."""
+    time.sleep(seconds)
+    taken = others.taken()
+    print(f"{phase}:\n{taken}", flush=True)
+    return taken
 
 
-@contextmanager
-def bystanders(organization: Organization) -> Iterator[Bystanders]:
-    """Each an address and a connection of their own."""
-    people = Bystanders()
-    threads = [
-        threading.Thread(
-            target=people.work,
-            args=(
-                Connection(organization.url, organization.token, address=f"203.0.113.{number + 1}"),
-            ),
-        )
-        for number in range(BYSTANDERS)
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield people
-    finally:
-        people.stopped.set()
-        for thread in threads:
-            thread.join()
-
-
-def guess(url: str, login: str, options: argparse.Namespace) -> Guessing:
-    """All the guesses, from processes of their own so that they don't slow the measuring down."""
-    shares = [
-        (url, login, number, options.guesses // options.clients, options.addresses)
-        for number in range(options.clients)
-    ]
-    began = time.perf_counter()
-    with SPAWN.Pool(options.clients) as pool:
-        answers = sum(pool.starmap(guess_in_a_row, shares), Counter[int]())
-    return Guessing(answers, time.perf_counter() - began)
-
-
-def guess_in_a_row(url: str, login: str, number: int, guesses: int, addresses: int) -> Counter[int]:
-    """One attacker's statuses."""
-    connections = [
-        Connection(url, address=f"192.0.2.{1 + (number * addresses + n) % 254}")
-        for n in range(addresses)
-    ]
-    answers: Counter[int] = Counter()
-    for attempt in range(guesses):
-        body = json.dumps({"login": login, "password": f"wrong password {number} {attempt}"})
-        connection = connections[attempt % addresses]
-        status, _ = connection.request("POST", f"{API}/auth/login", body.encode())
-        answers[status] += 1
-    return answers
+def hurts(before: Seen, during: Seen, after: Seen, owners_status: int) -> list[str]:
+    """What is not as it should be."""
+    problems = []
+    for phase, found in (("meanwhile", during), ("afterwards", after)):
+        slower = found.work.p99 / before.work.p99 if before.work.p99 else 0.0
+        print(f"others' p99 {phase}: {slower:.2f} x before (at most {MOST_SLOWER})")
+        if slower > MOST_SLOWER:
+            problems.append(f"others were {slower:.2f} times slower {phase}")
+        if found.failures:
+            problems.append(f"{found.failures} requests of others failed {phase}")
+        if found.health.worst > MOST_HEALTH_MS:
+            problems.append(f"/healthz took {found.health.worst:.0f} ms {phase}")
+    print(f"/healthz at worst: {during.health.worst:.0f} ms")
+    print(f"the owner's sign-in from home afterwards: {owners_status}")
+    if owners_status != 200:
+        problems.append("the owner of the attacked login did not get in")
+    return problems
 
 
 if __name__ == "__main__":

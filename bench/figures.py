@@ -24,6 +24,7 @@ class Figure:
     failures: int = 0
     note: str = ""
     processor_ms: dict[str, float] | None = None
+    worst: float = 0.0
 
 
 def figure(
@@ -48,6 +49,7 @@ def figure(
         client_share=round(client_share, 3),
         failures=failures,
         note=note,
+        worst=round(ordered[-1] * 1000, 3) if ordered else 0.0,
     )
 
 
