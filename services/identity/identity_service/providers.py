@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import eventlet
@@ -22,6 +25,9 @@ from identity_service.use_cases.mail import Mailroom
 
 log = structlog.get_logger()
 
+# The nicest there is.
+NICENESS = 19
+
 M_MMAP_THRESHOLD = -3  # malloc.h
 
 
@@ -36,17 +42,29 @@ class TokenMaker(DependencyProvider):
 
 
 class PasswordHashing(DependencyProvider):
-    """The process's `Hashing`, in real threads away from the event loop."""
+    """The process's `Hashing`, in real threads away from the event loop, which leave the processor to all others."""
 
     def setup(self) -> None:
         give_back_large_blocks()
         env = Env()
         # One more, so that a mail that takes long stands in no hash's way, nor they in its.
         tpool.set_num_threads(settings.load_at_once(env) + 1)
-        self._hashing = settings.load_hashing(env, tpool.execute)
+        self._hashing = settings.load_hashing(env, in_a_nice_thread)
 
     def get_dependency(self, worker_ctx: Any) -> Hashing:
         return self._hashing
+
+
+def in_a_nice_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What `function` returns, from a thread that runs when nobody else wants the processor."""
+    return tpool.execute(nicely, function, *arguments)
+
+
+def nicely(function: Callable[..., Any], *arguments: Any) -> Any:
+    """The same in this thread: Linux has a niceness for each. Nothing urgent runs in these."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+    return function(*arguments)
 
 
 class LinkMaker(DependencyProvider):
