@@ -7,6 +7,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import eventlet
@@ -25,9 +26,6 @@ from identity_service.use_cases.mail import Mailroom
 
 log = structlog.get_logger()
 
-# The nicest there is.
-NICENESS = 19
-
 M_MMAP_THRESHOLD = -3  # malloc.h
 
 
@@ -42,28 +40,28 @@ class TokenMaker(DependencyProvider):
 
 
 class PasswordHashing(DependencyProvider):
-    """The process's `Hashing`, in real threads away from the event loop, which leave the processor to all others."""
+    """The process's `Hashing`, in real threads away from the event loop, which leave the processor to others."""
 
     def setup(self) -> None:
         give_back_large_blocks()
         env = Env()
         # One more, so that a mail that takes long stands in no hash's way, nor they in its.
         tpool.set_num_threads(settings.load_at_once(env) + 1)
-        self._hashing = settings.load_hashing(env, in_a_nice_thread)
+        self._hashing = settings.load_hashing(env, partial(nicely, settings.load_niceness(env)))
 
     def get_dependency(self, worker_ctx: Any) -> Hashing:
         return self._hashing
 
 
-def in_a_nice_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What `function` returns, from a thread that runs when nobody else wants the processor."""
-    return tpool.execute(nicely, function, *arguments)
+def nicely(niceness: int, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What `function` returns, from a thread of this niceness: Linux has one for each. Nothing urgent runs in these."""
+    return tpool.execute(in_a_nice_thread, niceness, function, *arguments)
 
 
-def nicely(function: Callable[..., Any], *arguments: Any) -> Any:
-    """The same in this thread: Linux has a niceness for each. Nothing urgent runs in these."""
+def in_a_nice_thread(niceness: int, function: Callable[..., Any], *arguments: Any) -> Any:
+    """The same in this thread, which stays as nice."""
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
     return function(*arguments)
 
 

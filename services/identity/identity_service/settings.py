@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from environs import Env
+from environs import Env, validate
 
 from chassis.mail.settings import load_carrier, load_sender
 from identity_service.domain.hash_budgets import Budget, Budgets
@@ -44,6 +44,11 @@ def load_hashing(env: Env, offload: Callable[..., Any]) -> Hashing:
 def load_at_once(env: Env) -> int:
     """Hashes at once."""
     return env.int("ARGON2_AT_ONCE", 2)
+
+
+def load_niceness(env: Env) -> int:
+    """How far hashes stand back when others want the processor: 0 not at all, 19 all but entirely."""
+    return env.int("HASH_NICENESS", 5, validate=validate.Range(0, 19))
 
 
 def load_hash_places(env: Env) -> int:
