@@ -94,6 +94,17 @@ def filterless_system() -> Iterator[RunningSystem]:
         yield system
 
 
+@pytest.fixture(scope="session")
+def guarded_system() -> Iterator[RunningSystem]:
+    """With the limits that people have. The tests are its proxy, and say from where each request comes."""
+    variables = {"RATE_LIMIT_SCALE": "1", "TRUSTED_PROXIES": "1"}
+    with (
+        run_folder() as folder,
+        RunningSystem(folder, own_servers=True, variables=variables) as system,
+    ):
+        yield system
+
+
 @pytest.fixture(scope="module")
 def system(request: pytest.FixtureRequest) -> Iterator[RunningSystem]:
     """The system that a test runs on: one of `LAYERS`, by `on_each_layer`, else the shared one."""

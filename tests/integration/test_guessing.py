@@ -7,7 +7,7 @@ import re
 import statistics
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from typing import Any
@@ -18,7 +18,6 @@ from chassis.testing import wait_until
 from chassis.testing.mailbox import Mailbox, text_of
 
 from .client import PASSWORD, Answer, Api, Organization, Person, expect, sign_in, sign_up
-from .conftest import run_folder
 from .secrecy import SECRETS
 from .system import RunningSystem
 
@@ -29,17 +28,6 @@ NOBODY = "nobody.knows.them"
 TOO_MANY = "identity.too_many_attempts"
 PAIRS = 24
 ROUNDS = 4
-
-
-@pytest.fixture(scope="module")
-def guarded_system() -> Iterator[RunningSystem]:
-    """With the limits that people have. The tests are its proxy, and say from where each request comes."""
-    variables = {"RATE_LIMIT_SCALE": "1", "TRUSTED_PROXIES": "1"}
-    with (
-        run_folder() as folder,
-        RunningSystem(folder, own_servers=True, variables=variables) as system,
-    ):
-        yield system
 
 
 @pytest.fixture(scope="module")
