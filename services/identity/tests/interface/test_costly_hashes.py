@@ -45,7 +45,7 @@ class Crowd:
             self._threads[-1].start()
 
     def _sign_in(self, address: str, seconds: float) -> None:
-        credentials = {"login": email(), "password": "wrong"}
+        credentials = {"login": email(), "password": PASSWORD}
         self.outcomes.append(
             outcome(
                 lambda: self._service.call(
@@ -123,7 +123,7 @@ def test_when_all_places_are_held_whoever_comes_is_told_to_come_back(
     crowd.come(2 * PLACES)
     wait_until(lambda: BUSY in crowd.outcomes, 10)
     with pytest.raises(Unavailable, match=r"identity\.busy") as refused:
-        slow.call("authenticate", login=email(), password="wrong", address=next(ADDRESSES))  # nosec B106
+        slow.call("authenticate", login=email(), password=PASSWORD, address=next(ADDRESSES))
     assert refused.value.data == {"retry_after": 1}
     assert metric(slow, 'tandem_hashes_refused_total{reason="full"}') > 0
 

@@ -115,8 +115,8 @@ DOORS: dict[str, dict[str, Any]] = {
         "owner": {"first_name": "A", "last_name": "B", "email": "a@example.org", "password": NEW},
     },
     "authenticate": {"login": "nobody", "password": NEW},
-    "accept_invitation": {"token": "no invitation", "password": NEW},
-    "reset_password": {"token": "no reset", "password": NEW},
+    "accept_invitation": {"token": email(), "password": NEW},
+    "reset_password": {"token": email(), "password": NEW},
     "change_password": {"current_password": PASSWORD, "password": NEW},
     "create_user": {
         "roles": ["student"],
