@@ -3,9 +3,9 @@
 A hash is costly on purpose, so what is bounded is hashes, not requests. A call enters with as many hashes as it will
 need, or is refused at once; then each of its hashes waits for a turn. Nobody, neither a client nor an account, may hold
 more places than are left free: one alone half of them, two a third each, and there is one for whoever comes next. Nor
-is anybody let in behind a crowd of their own client's that would take longer than the call may. Turns go round the
-clients, for each in the order in which its calls came, and no client has all hashes that run at once. Keys are whatever
-names a client or an account.
+is anybody let in behind a crowd that would take longer than the call may. Turns go round the clients, for each in the
+order in which its calls came, and no client has all hashes that run at once. Keys are whatever names a client or an
+account.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Reason(StrEnum):
 
     SHARE = "share"  # the client or the account holds as many places as are left, or as can be served in time
     BUDGET = "budget"  # the client or the account has had its hashes of this minute
-    FULL = "full"  # others hold all places
+    FULL = "full"  # others hold all places, or more than can be served in time
 
 
 class NoPlace(Exception):
@@ -78,7 +78,7 @@ class HashQueue:
         self._budgets = budgets
         self._at_once = at_once
         self._at_once_each = max(1, at_once - 1)
-        self._free = places
+        self._places = self._free = places
         self._held: Counter[Key] = Counter()
         self._lines: OrderedDict[Key, list[Turn]] = OrderedDict()
         self._running: Counter[Key] = Counter()
@@ -124,11 +124,18 @@ class HashQueue:
                 raise NoPlace(Reason.SHARE if self._held[key] > own else Reason.FULL, SOON)
 
     def _require_time(self, ticket: Ticket, more: int, now: float) -> None:
-        """Whoever has nobody of theirs before them is tried."""
-        held = self._held[ticket.client]
-        seconds = (held + more) * self._seconds / self._at_once_each
-        if held > ticket.held and seconds > (ticket.deadline - now) * SHARE_OF_TIME:
-            raise NoPlace(Reason.SHARE, SOON)
+        """Whoever has nobody before them is tried, whatever their own hashes take."""
+        before = self._held[ticket.client] - ticket.held
+        seconds = self._seconds_behind(ticket.client, before, ticket.held + more)
+        if seconds > (ticket.deadline - now) * SHARE_OF_TIME:
+            raise NoPlace(Reason.SHARE if before else Reason.FULL, SOON)
+
+    def _seconds_behind(self, client: Key, before: int, hashes: int) -> float:
+        """What others take first: `before` hashes of its client, and one of each other client for each turn."""
+        others = self._places - self._free - self._held[client]
+        between = min(others, len(self._lines) * (before + hashes))
+        turns = max(before / self._at_once_each, (before + between) / self._at_once)
+        return turns * self._seconds
 
     def _require_budget(self, keys: Sequence[Key], hashes: int, ticket: Ticket, now: float) -> None:
         """What others of the same key wait for is theirs."""

@@ -261,20 +261,40 @@ def test_a_clients_calls_are_finished_in_the_order_in_which_they_came() -> None:
     assert order == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
-def test_nobody_is_let_in_behind_a_crowd_that_takes_longer_than_they_may() -> None:
-    hashes = queue(at_once=1, places=60)
-    for _ in range(60):
-        turn = Turn(enter(hashes, ADA, []), lambda: None)
+def slow_queue(seconds: float, *, at_once: int) -> HashQueue:
+    """One that has seen what a hash takes."""
+    hashes = queue(at_once=at_once, places=120)
+    for _ in range(90):
+        turn = Turn(enter(hashes, ADA), lambda: None)
         hashes.line_up(turn)
         hashes.call_up(0.0)
-        hashes.end(turn, 0.5)
+        hashes.end(turn, seconds)
         hashes.leave(turn.ticket)
-    enter(hashes, EVE, [], 10, deadline=4.5)
+    return hashes
+
+
+def test_nobody_is_let_in_behind_their_own_crowd_that_takes_longer_than_they_may() -> None:
+    hashes, order = slow_queue(0.5, at_once=1), list[bytes]()
+    lined_up(hashes, EVE, 10, order, deadline=4.5)
     with pytest.raises(NoPlace) as refused:
         enter(hashes, EVE, deadline=4.5)
     assert refused.value.reason is Reason.SHARE
     enter(hashes, EVE, deadline=9.0)
     enter(hashes, BEN, deadline=4.5)
+
+
+def test_nobody_is_let_in_behind_so_many_others_that_their_turn_would_come_too_late() -> None:
+    hashes, order = slow_queue(0.5, at_once=2), list[bytes]()
+    for number in range(20):
+        lined_up(hashes, b"client %d" % number, 1, order)
+    with pytest.raises(NoPlace) as refused:
+        enter(hashes, EVE, deadline=4.5)
+    assert refused.value.reason is Reason.FULL
+    enter(hashes, EVE, deadline=9.0)
+
+
+def test_who_comes_first_is_tried_however_slow_hashes_are() -> None:
+    enter(slow_queue(1.0, at_once=2), EVE, [], 10, deadline=4.5)
 
 
 # Budgets
