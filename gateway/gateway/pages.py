@@ -17,7 +17,10 @@ class PageQuery(StrictSchema):
 
     limit = StrictInteger(
         validate=validate.Range(min=1, max=LARGEST),
-        metadata={"description": "How many items at most.", "default": 50},
+        metadata={
+            "description": "How many items at most; fewer where they are large. `next_cursor` tells if there are more.",
+            "default": 50,
+        },
     )
     cursor = Text(
         max=500,

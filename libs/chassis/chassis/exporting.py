@@ -6,7 +6,7 @@ A service says what it holds (`Section`); rights, order and cursors are done her
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,13 +18,14 @@ from chassis.context import Actor
 from chassis.database import Database, UnitOfWork
 from chassis.errors import Forbidden, Invalid
 from chassis.fields import StrictSchema, Text
-from chassis.pages import decode_cursor, encode_cursor, moment
+from chassis.pages import decode_cursor, encode_cursor, filled, moment
 
 Place = Sequence[Any] | None
-Read = Callable[[UnitOfWork, uuid.UUID, Place], Sequence[Any]]
+Read = Callable[[UnitOfWork, uuid.UUID, Place], Iterable[Any]]
 
-# A page of the longest messages is some megabytes.
 PAGE: Final = 200
+# Records are fetched by so many: a page of large ones ends after a few.
+FETCHED: Final = 25
 
 
 class PersonArguments(StrictSchema):
@@ -55,8 +56,8 @@ def require_owner(actor: Actor) -> None:
 class Section:
     """One kind of records about a person, in the order of `keys`, which name each record.
 
-    `read` gives up to a page of rows and one more, those after a place if there is one; `show` gets a row and whose
-    data it is. `about` is for people who read the export.
+    `read` gives the rows, those after a place if there is one, and fetches them as they are taken; `show` gets a row
+    and whose data it is. `about` is for people who read the export.
     """
 
     file: str
@@ -80,15 +81,32 @@ class Section:
 def in_order(statement: sa.Select[Any], *keys: sa.ColumnElement[Any]) -> Read:
     """Reads `statement`, which has the keys among its columns and the parameters `organization_id` and `person_id`."""
     after = [sa.bindparam(f"after_{number}", type_=key.type) for number, key in enumerate(keys)]
-    first = statement.order_by(*keys).limit(PAGE + 1)
+    first = statement.order_by(*keys).limit(FETCHED)
     later = first.where(sa.tuple_(*keys) > sa.tuple_(*after))
 
-    def read(uow: UnitOfWork, person_id: uuid.UUID, place: Place) -> Sequence[Any]:
+    def fetch(uow: UnitOfWork, person_id: uuid.UUID, place: Place) -> Sequence[Any]:
         whose = {"organization_id": uow.organization_id, "person_id": person_id}
         if place is None:
             return uow.execute(first, whose).all()
         values = {f"after_{number}": value for number, value in enumerate(place)}
         return uow.execute(later, whose | values).all()
+
+    return in_steps(fetch, lambda row: [row._mapping[key.key] for key in keys])  # noqa: SLF001
+
+
+def in_steps(
+    fetch: Callable[[UnitOfWork, uuid.UUID, Place], Sequence[Any]],
+    place_of: Callable[[Any], Sequence[Any]],
+) -> Read:
+    """Reads what `fetch` finds after a place, `FETCHED` rows at a time, each as late as it can."""
+
+    def read(uow: UnitOfWork, person_id: uuid.UUID, place: Place) -> Iterator[Any]:
+        while True:
+            found = fetch(uow, person_id, place)
+            yield from found
+            if len(found) < FETCHED:
+                return
+            place = place_of(found[-1])
 
     return read
 
@@ -139,23 +157,23 @@ def export_person(
 def export_page(
     uow: UnitOfWork, person_id: uuid.UUID, cursor: str | None, sections: Sequence[Section]
 ) -> dict[str, Any]:
-    """A page of one section: `file`, `about`, `items` and the cursor of the page after it.
+    """A page of one section: `file`, `about`, up to 200 `items` and the cursor of the page after it.
 
     A section of which there is nothing has an empty page, so that the reader sees that nothing is held.
     """
     number, after = place_of(cursor, sections)
     section = sections[number]
     rows = section.read(uow, person_id, after)
-    shown = rows[:PAGE]
+    items, last = filled(rows, PAGE, lambda row: section.show(row, person_id))
     following: str | None = None
-    if len(rows) > PAGE:
-        following = encode_cursor(number, section.place_of(shown[-1]))
+    if last is not None:
+        following = encode_cursor(number, section.place_of(last))
     elif number + 1 < len(sections):
         following = encode_cursor(number + 1, None)
     return {
         "file": section.file,
         "about": section.about,
-        "items": [section.show(row, person_id) for row in shown],
+        "items": items,
         "next_cursor": following,
     }
 

@@ -1,18 +1,22 @@
-"""Opaque cursors for keyset pages."""
+"""Pages of lists: opaque cursors for keyset pages, and how much fits into one answer."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 
 from chassis.errors import Invalid
 
 Row = TypeVar("Row")
+
+# RabbitMQ closes the channel of whoever sends a message of over 16 MiB (128 MiB before 4.0), and a process that writes
+# or reads one keeps everybody waiting meanwhile.
+ANSWER_BYTES: Final = 1_000_000
 
 
 def encode_cursor(*keys: Any) -> str:
@@ -44,15 +48,40 @@ def moment(key: Any) -> datetime:
 
 
 def page(
-    rows: Sequence[Row],
+    rows: Iterable[Row],
     limit: int,
     item: Callable[[Row], Any],
     keys: Callable[[Row], Sequence[Any]],
 ) -> dict[str, Any]:
-    """A page from up to `limit + 1` fetched rows; `keys` gives a row's sort keys for the cursor."""
-    shown = rows[:limit]
-    more = len(rows) > limit
-    return {
-        "items": [item(row) for row in shown],
-        "next_cursor": encode_cursor(*keys(shown[-1])) if more else None,
-    }
+    """A page of up to `limit` items, fewer where they are large; `keys` gives a row's sort keys for the cursor.
+
+    `rows` has one more than `limit` if there are so many. It is read no further than the page goes and one beyond.
+    """
+    shown = filled(rows, limit, item)
+    items, last = shown
+    return {"items": items, "next_cursor": None if last is None else encode_cursor(*keys(last))}
+
+
+def filled(
+    rows: Iterable[Row], limit: int, item: Callable[[Row], Any]
+) -> tuple[list[Any], Row | None]:
+    """The items of the first rows, and the last of these rows if others follow it.
+
+    At most `limit` of them, and as many as fit into an answer; one that alone is larger comes alone.
+    """
+    items: list[Any] = []
+    last: Row | None = None
+    size = 0
+    for row in rows:
+        found = item(row)
+        size += encoded_size(found)
+        if items and (len(items) == limit or size > ANSWER_BYTES):
+            return items, last
+        items.append(found)
+        last = row
+    return items, None
+
+
+def encoded_size(value: Any) -> int:
+    """How many bytes a value takes in an answer."""
+    return len(orjson.dumps(value, default=str))

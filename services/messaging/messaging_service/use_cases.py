@@ -141,13 +141,14 @@ def list_conversations(
     with database.unit_of_work(actor.organization_id) as uow:
         of_whom = None if everyone else actor.user_id
         rows = conversations.newest(uow, of_whom, before=before, limit=limit + 1)
-        _record_last_messages(uow, actor, rows[:limit])
-    return page(
-        rows,
-        limit,
-        lambda row: schemas.conversation_answer(row, actor.user_id),
-        lambda row: (row.last_activity_at.isoformat(), row.id),
-    )
+        found = page(
+            rows,
+            limit,
+            lambda row: schemas.conversation_answer(row, actor.user_id),
+            lambda row: (row.last_activity_at.isoformat(), row.id),
+        )
+        _record_last_messages(uow, actor, rows[: len(found["items"])])
+    return found
 
 
 def _conversation_cursor(cursor: str | None) -> tuple[datetime, uuid.UUID] | None:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import accumulate
 from typing import Any
 
 from chassis.batches import first_deliveries
 from chassis.context import Actor
 from chassis.database import Database
 from chassis.events import Event
-from chassis.pages import decode_cursor, encode_cursor
+from chassis.pages import decode_cursor, filled, page
 from identity_service import access, audited
-from identity_service.domain.audit import BEGINNING, MAX_NUMBER, Entry, canonical, chained, exported
+from identity_service.domain.audit import BEGINNING, MAX_NUMBER, chained, exported
 from identity_service.storage import audit
 
 # One for all events: each comes from one queue only.
 HANDLER = "audit"
 EXPORTED_AT_ONCE = 250
-ANSWER_BYTES = 1_000_000
 
 
 def append(database: Database, events: Sequence[Event]) -> None:
@@ -58,13 +56,7 @@ def list_audit(
     with database.unit_of_work(actor.organization_id) as uow:
         wanted = {name: value for name, value in filters.items() if value is not None}
         entries = audit.newest(uow, wanted, before=before, limit=limit + 1)
-    shown = fitting(entries[:limit])
-    more = len(entries) > len(shown)
-    last = shown[-1] if more else None
-    return {
-        "items": [exported(entry) for entry in shown],
-        "next_cursor": last and encode_cursor(last.fact.at.isoformat(), last.number),
-    }
+    return page(entries, limit, exported, lambda last: (last.fact.at.isoformat(), last.number))
 
 
 def moment(text: str) -> datetime:
@@ -82,16 +74,6 @@ def number(value: Any) -> int:
     return value
 
 
-def fitting(entries: Sequence[Entry]) -> list[Entry]:
-    """The first of the entries that fit an answer, at least one: an entry may tell of hundreds of people."""
-    sizes = accumulate(len(canonical(entry.fact.details)) for entry in entries)
-    return [
-        entry
-        for position, (entry, size) in enumerate(zip(entries, sizes, strict=True))
-        if position == 0 or size <= ANSWER_BYTES
-    ]
-
-
 def export_audit(
     database: Database, actor: Actor, *, after: int, up_to: int | None
 ) -> dict[str, Any]:
@@ -104,7 +86,8 @@ def export_audit(
         entries = audit.read_in_order(
             uow, actor.organization_id, after=after, up_to=last, limit=EXPORTED_AT_ONCE
         )
+    items, _ = filled(entries, EXPORTED_AT_ONCE, exported)
     return {
-        "items": [exported(entry) for entry in fitting(entries)],
+        "items": items,
         "head": {"number": head.number, "hash": head.hash.hex()},
     }

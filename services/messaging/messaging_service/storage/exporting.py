@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from chassis.database import UnitOfWork
-from chassis.exporting import PAGE, Place, Section, listed
+from chassis.exporting import FETCHED, Place, Section, in_steps, listed
 from chassis.fields import rfc3339
 from messaging_service.storage.tables import conversation_readings, conversations, messages
 
@@ -55,8 +55,8 @@ MESSAGES: Final = (
 )
 
 
-def read_messages(uow: UnitOfWork, person_id: uuid.UUID, place: Place) -> Sequence[Any]:
-    """Up to a page of what was said in the person's conversations, and one more."""
+def fetch_messages(uow: UnitOfWork, person_id: uuid.UUID, place: Place) -> Sequence[Any]:
+    """Some of what was said in the person's conversations."""
     conversation, sequence = place or (uuid.UUID(int=0), 0)
     return uow.execute(
         MESSAGES,
@@ -65,7 +65,7 @@ def read_messages(uow: UnitOfWork, person_id: uuid.UUID, place: Place) -> Sequen
             "person_id": person_id,
             "conversation": conversation,
             "sequence": sequence,
-            "most": PAGE + 1,
+            "most": FETCHED,
         },
     ).all()
 
@@ -125,7 +125,7 @@ SECTIONS: Final = (
         "messages",
         "What was said in these conversations: what the person wrote (sent) and what was written to them (received).",
         (messages.c.conversation_id, messages.c.sequence),
-        read_messages,
+        in_steps(fetch_messages, lambda row: (row.conversation_id, row.sequence)),
         message,
     ),
     listed(

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chassis.errors import Forbidden, Invalid, NotFound
+from chassis.pages import encoded_size
 from chassis.testing import actor
 
 
@@ -27,6 +28,19 @@ def test_messages_come_newest_first_and_page_by_page(service, talk):
     pages = [[message["body"] for message in page["items"]] for page in (first, second, third)]
     assert pages == [["4", "3"], ["2", "1"], ["0"]]
     assert third["next_cursor"] is None
+
+
+def test_a_page_of_the_longest_messages_ends_early_and_none_is_missing(service, talk):
+    for number in range(40):
+        talk.send(talk.student, f"{number}" + "😀" * 9_990)
+    seen, cursor = [], None
+    while cursor or not seen:
+        arguments = {"actor": talk.instructor, "conversation_id": talk.id, "limit": 200}
+        page = service.call("list_messages", cursor=cursor, **arguments)
+        assert encoded_size(page) < 1_100_000
+        seen += [message["body"].rstrip("😀") for message in page["items"]]
+        cursor = page["next_cursor"]
+    assert seen == [str(number) for number in reversed(range(40))]
 
 
 def test_conversations_come_newest_activity_first_and_page_by_page(service, talk, assignment):
