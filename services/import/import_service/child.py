@@ -23,6 +23,8 @@ from import_service.reading.problems import UnreadableFile
 log = structlog.get_logger()
 
 SECONDS = 150
+# How the child ends that is out of its time, of its memory, or of what it may write.
+OUT_OF_LIMITS = frozenset({-signal.SIGXCPU, -signal.SIGXFSZ, 1, 120})
 COMMAND = (sys.executable, "-m", "import_service.reading")
 ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONTZPATH", "VIRTUAL_ENV")
 
@@ -57,7 +59,7 @@ def run(source: IO[bytes], rows: IO[bytes]) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise too_much_work() from error
-    if done.returncode in {-signal.SIGXCPU, 1}:  # out of its time, or (MemoryError) of its memory
+    if done.returncode in OUT_OF_LIMITS:
         raise too_much_work()
     if done.returncode != 0:
         log.warning("import.reader_ended", status=done.returncode)

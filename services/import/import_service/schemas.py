@@ -124,8 +124,13 @@ def row_json(row: Any, assignments: list[dict[str, Any]]) -> dict[str, Any]:
         "user_id": row.user_id,
         "changes": row.changes or [],
         "assignments": assignments,
-        "errors": row.errors,
+        "errors": [error_json(error) for error in row.errors],
     }
+
+
+def error_json(error: dict[str, Any]) -> dict[str, Any]:
+    """What is wrong with a row."""
+    return {name: error[name] for name in ("column", "code", "detail")}
 
 
 def pair_json(row: Any) -> dict[str, Any]:

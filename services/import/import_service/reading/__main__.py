@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Final
 
 from import_service.reading.columns import Column, read_columns
@@ -20,27 +20,30 @@ from import_service.reading.table import Table
 
 MOST_ROWS: Final = 250_000
 BATCH_ROWS: Final = 500
-BATCH_CELLS: Final = 500_000  # characters
+BATCH_BYTES: Final = 1_000_000
 MEMORY_BYTES: Final = 1 << 30
 CPU_SECONDS: Final = 120
+# Ten times the largest file.
+WRITTEN_BYTES: Final = 512 << 20
 
 
 def limit_resources() -> None:
     """A file made to hurt ends this process, not the service."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (WRITTEN_BYTES, WRITTEN_BYTES))
 
 
-def read(source: BinaryIO) -> Iterator[Any]:
-    """The JSON values to write for the file."""
+def read(source: BinaryIO) -> Iterator[str]:
+    """The lines to write for the file."""
     try:
         table = open_table(source)
         columns = read_columns(table.header.cells)
         rows = count_rows(table)
     except UnreadableFile as problem:
-        yield {"errors": [problem.to_json()]}
+        yield json.dumps({"errors": [problem.to_json()]})
         return
-    yield {"detected": describe(table, columns), "rows": rows}
+    yield json.dumps({"detected": describe(table, columns), "rows": rows})
     yield from batches(table, RowReader(columns))
 
 
@@ -66,26 +69,32 @@ def describe(table: Table, columns: list[Column]) -> dict[str, Any]:
     }
 
 
-def batches(table: Table, reader: RowReader) -> Iterator[list[dict[str, Any]]]:
-    """The rows, some hundred at a time, fewer where they are big."""
-    batch: list[dict[str, Any]] = []
+def batches(table: Table, reader: RowReader) -> Iterator[str]:
+    """The rows, some hundred to a line, fewer where much is to be written of each."""
+    batch: list[str] = []
     size = 0
     for place, record in enumerate(table.records()):
-        batch.append(reader.read(place, record))
-        size += sum(map(len, record.cells))
-        if len(batch) >= BATCH_ROWS or size >= BATCH_CELLS:
-            yield batch
+        batch.append(json.dumps(reader.read(place, record)))
+        size += len(batch[-1])
+        if len(batch) >= BATCH_ROWS or size >= BATCH_BYTES:
+            yield line_of(batch)
             batch, size = [], 0
     if batch:
-        yield batch
+        yield line_of(batch)
+
+
+def line_of(batch: Sequence[str]) -> str:
+    """One array of the rows, which are JSON already."""
+    return f"[{','.join(batch)}]"
 
 
 def main() -> None:
     """Reads standard input, writes standard output."""
     limit_resources()
-    for value in read(sys.stdin.buffer):
-        sys.stdout.write(json.dumps(value, ensure_ascii=True))
+    for line in read(sys.stdin.buffer):
+        sys.stdout.write(line)
         sys.stdout.write("\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

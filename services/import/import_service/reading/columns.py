@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from import_service.reading.problems import UnreadableFile
+from import_service.reading.problems import UnreadableFile, quoted
 
 MOST_COLUMNS: Final = 200
 
@@ -97,8 +97,8 @@ def read_column(header: str) -> Column:
     """The meaning of one column. UnreadableFile for one that would grant rights."""
     name = compact(header)
     if name in REFUSED:
-        detail = f"The column “{header[:80]}” would grant rights, and a file can't; use “role”."
-        raise UnreadableFile("import.refused_column", detail, column=header[:200])
+        detail = f"The column “{quoted(header)}” would grant rights, and a file can't; use “role”."
+        raise UnreadableFile("import.refused_column", detail, column=quoted(header))
     if name in SECRET:
         warning = "Passwords are never read or kept; people choose their own."
         return Column(header[:200], None, "ignored", warning)
@@ -114,7 +114,7 @@ def check_no_column_twice(columns: Sequence[Column]) -> None:
     for column in columns:
         if column.status == "used" and uses[column.field] > 1:
             detail = f"More than one column means “{column.field}”; keep one."
-            raise UnreadableFile("import.duplicate_column", detail, column=column.header)
+            raise UnreadableFile("import.duplicate_column", detail, column=quoted(column.header))
 
 
 def check_people_can_be_found(columns: Sequence[Column]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Final
 
 from import_service.reading.columns import recognized
@@ -17,6 +17,8 @@ from import_service.reading.table import Record, Table
 
 DELIMITERS: Final = (",", ";", "\t")
 LONGEST_CELL: Final = 100_000
+# With the delimiters. A row is shown, and travels, as a whole.
+LONGEST_ROW: Final = 300_000
 BLOCK: Final = 1 << 20
 
 
@@ -108,6 +110,7 @@ def records(source: BinaryIO, delimiter: str) -> Iterator[Record]:
     line = 1
     try:
         for cells in reader:
+            check_length(cells, line)
             if any(cell.strip() for cell in cells):
                 yield Record(line, cells)
             line = reader.line_num + 1
@@ -115,6 +118,13 @@ def records(source: BinaryIO, delimiter: str) -> Iterator[Record]:
         raise malformed(error, line) from error
     finally:
         text.detach()
+
+
+def check_length(cells: Sequence[str], line: int) -> None:
+    """Returns if the record that starts on `line` is no longer than rows may be."""
+    if len(cells) + sum(map(len, cells)) > LONGEST_ROW:
+        detail = f"The row on line {line} is longer than {LONGEST_ROW:,} characters."
+        raise UnreadableFile("import.row_too_long", detail)
 
 
 def malformed(error: csv.Error, line: int) -> UnreadableFile:

@@ -8,6 +8,7 @@ from unicodedata import normalize
 
 from import_service.reading.cells import ROLES, is_plain, names_in, value_of
 from import_service.reading.columns import KEY_FIELDS, Column, is_secret
+from import_service.reading.problems import Problem, at_most, quoted
 from import_service.reading.table import Record
 
 MOST_NAMES: Final = 500
@@ -15,8 +16,6 @@ LONGEST: Final = {"email": 254, "time_zone": 64, "phone": 50}
 LONGEST_OTHER: Final = 200
 LONGEST_NAME: Final = 254
 LISTS: Final = ("instructors", "students")
-
-Problem = dict[str, Any]
 
 
 class RowReader:
@@ -41,9 +40,8 @@ class RowReader:
         cleaned = {f: value_of(cell) for f, cell in values.items() if f not in LISTS}
         person: dict[str, Any] = {field: value for field, value in cleaned.items() if value}
         lists = {column: names_in(values.get(column, "")) for column in LISTS}
-        problems = list(self._problems_of(person))
-        for column, names in lists.items():
-            problems.extend(self._problems_of_list(column, names))
+        problems = at_most(self._problems(person, lists))
+        lists = {column: names[:MOST_NAMES] for column, names in lists.items()}
         known_as = list(keys_of(person))
         role = ROLES.get(person.pop("role", "").casefold())
         if role is not None:
@@ -55,6 +53,11 @@ class RowReader:
             if i < len(cells):
                 cells[i] = ""
 
+    def _problems(self, person: dict[str, str], lists: dict[str, list[str]]) -> Iterator[Problem]:
+        yield from self._problems_of(person)
+        for column, names in lists.items():
+            yield from self._problems_of_list(column, names)
+
     def _problems_of(self, person: dict[str, str]) -> Iterator[Problem]:
         for field, value in person.items():
             if not is_plain(value):
@@ -62,7 +65,7 @@ class RowReader:
                     "Contains a line break, a control character, or over 30 accents on one letter."
                 )
                 yield self._problem(field, "import.invalid_characters", detail)
-            elif len(value) > LONGEST.get(field, LONGEST_OTHER):
+            elif is_too_long(value, LONGEST.get(field, LONGEST_OTHER)):
                 detail = f"Is longer than {LONGEST.get(field, LONGEST_OTHER)} characters."
                 yield self._problem(field, "import.too_long", detail)
         if not any(field in person for field in KEY_FIELDS):
@@ -76,21 +79,21 @@ class RowReader:
         if role.casefold() == "owner":
             yield self._problem("role", "import.owner_refused", "A file can't make an owner.")
             return
-        detail = f"“{role[:50]}” is none of student, instructor, admin."
+        detail = f"“{quoted(role)}” is none of student, instructor, admin."
         yield self._problem("role", "import.unknown_role", detail)
 
     def _problems_of_list(self, field: str, names: list[str]) -> Iterator[Problem]:
         if len(names) > MOST_NAMES:
             detail = f"Names {len(names)} people; at most {MOST_NAMES} fit in a cell."
             yield self._problem(field, "import.too_many_names", detail)
-        for name in names:
-            if len(name) > LONGEST_NAME or not is_plain(name):
-                detail = f"“{name[:50]}” can't be an e-mail, username or external id."
+        for name in names[:MOST_NAMES]:
+            if is_too_long(name, LONGEST_NAME) or not is_plain(name):
+                detail = f"“{quoted(name)}” can't be an e-mail, username or external id."
                 yield self._problem(field, "import.unknown_reference", detail)
 
     def _problem(self, field: str, code: str, detail: str) -> Problem:
         header = next((c.header for _, c in self._used if c.field == field), field)
-        return {"column": header, "code": code, "detail": detail}
+        return {"column": quoted(header), "code": code, "detail": detail}
 
 
 def without_empty_rest(cells: list[str], width: int) -> list[str]:
@@ -110,8 +113,13 @@ def wrong_length(cells: Sequence[str], width: int) -> Problem:
 def keys_of(person: dict[str, str]) -> Iterator[str]:
     """What the person is known by, in the form that `reference_keys` looks up."""
     for field, value in person.items():
-        if field in KEY_FIELDS and len(value) <= LONGEST_NAME:
+        if field in KEY_FIELDS and not is_too_long(value, LONGEST_NAME):
             yield key(field, value)
+
+
+def is_too_long(text: str, most: int) -> bool:
+    """Whether a text has more characters than that, as it is or as it is compared: there one may become 18."""
+    return len(text) > most or (not text.isascii() and len(normalize("NFKC", text)) > most)
 
 
 def key(field: str, value: str) -> str:
@@ -125,6 +133,6 @@ def key(field: str, value: str) -> str:
 
 def reference_keys(name: str) -> tuple[str, ...]:
     """The keys that a name in a list cell may mean, best first; none for one that nobody can have."""
-    if len(name) > LONGEST_NAME:
+    if is_too_long(name, LONGEST_NAME):
         return ()
     return tuple(key(field, name) for field in KEY_FIELDS)

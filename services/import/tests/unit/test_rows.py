@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from import_service.reading.cells import guarded, names_in, unguarded, value_of
 from import_service.reading.columns import read_columns
-from import_service.reading.rows import RowReader
+from import_service.reading.rows import RowReader, reference_keys
 from import_service.reading.table import Record
 
 HEADERS = ["role", "First Name", "email", "username", "external_id", "instructors", "Password"]
@@ -78,6 +78,39 @@ def test_values_longer_than_anything_sensible_are_refused_and_no_key() -> None:
     row = read("student", "A", "a" * 300 + "@x.org", "", "", "", "")
     assert codes(row) == [("email", "import.too_long")]
     assert row["known_as"] == []
+
+
+LIGATURE = "\ufdfa"  # 18 characters when it is compared
+
+
+def test_what_is_too_long_when_it_is_compared_is_refused_and_no_key() -> None:
+    row = read("student", "A", f"{LIGATURE * 15}@x.org", LIGATURE * 15, LIGATURE * 15, "", "")
+    assert codes(row) == [
+        (column, "import.too_long") for column in ("email", "username", "external_id")
+    ]
+    assert row["known_as"] == []
+    assert codes(read("student", LIGATURE * 11, "a@x.org", "", "", LIGATURE * 14, "")) == []
+    assert codes(read("student", "A", "a@x.org", "", "", LIGATURE * 15, "")) == [
+        ("instructors", "import.unknown_reference")
+    ]
+
+
+@given(st.text(st.sampled_from(f"a\u00e9\u1f82{LIGATURE}\u0300"), max_size=260))
+def test_the_keys_of_whatever_is_let_through_are_short(name: str) -> None:
+    row = read("student", "A", "a@x.org", "", "", name, "")
+    if not row["errors"]:
+        keys = [k for found in row["instructors"] for k in reference_keys(found)]
+        assert all(len(k) <= 3 * 254 for k in keys)
+
+
+def test_many_bad_names_under_a_long_header_are_told_in_little() -> None:
+    headers = ["email", f"instructors{chr(0x1F600) * 180}"]
+    names = ";".join(f"\x01{number}" for number in range(800))
+    row = read("a@x.org", names, headers=headers)
+    assert len(row["errors"]) == 20
+    assert row["errors"][-1]["detail"] == "And 482 more."
+    assert all(len(error["column"] or "") <= 50 for error in row["errors"])
+    assert len(row["instructors"]) == 500
 
 
 @given(st.text())
