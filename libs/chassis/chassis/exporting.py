@@ -18,14 +18,14 @@ from chassis.context import Actor
 from chassis.database import Database, UnitOfWork
 from chassis.errors import Forbidden, Invalid
 from chassis.fields import StrictSchema, Text
-from chassis.pages import decode_cursor, encode_cursor, filled, moment
+from chassis.pages import decode_cursor, encode_cursor, filled, growing, moment
 
 Place = Sequence[Any] | None
 Read = Callable[[UnitOfWork, uuid.UUID, Place], Iterable[Any]]
 
+Fetch = Callable[[UnitOfWork, uuid.UUID, Place, int], Sequence[Any]]
+
 PAGE: Final = 200
-# Records are fetched by so many: a page of large ones ends after a few.
-FETCHED: Final = 25
 
 
 class PersonArguments(StrictSchema):
@@ -81,11 +81,11 @@ class Section:
 def in_order(statement: sa.Select[Any], *keys: sa.ColumnElement[Any]) -> Read:
     """Reads `statement`, which has the keys among its columns and the parameters `organization_id` and `person_id`."""
     after = [sa.bindparam(f"after_{number}", type_=key.type) for number, key in enumerate(keys)]
-    first = statement.order_by(*keys).limit(FETCHED)
+    first = statement.order_by(*keys).limit(sa.bindparam("most"))
     later = first.where(sa.tuple_(*keys) > sa.tuple_(*after))
 
-    def fetch(uow: UnitOfWork, person_id: uuid.UUID, place: Place) -> Sequence[Any]:
-        whose = {"organization_id": uow.organization_id, "person_id": person_id}
+    def fetch(uow: UnitOfWork, person_id: uuid.UUID, place: Place, most: int) -> Sequence[Any]:
+        whose = {"organization_id": uow.organization_id, "person_id": person_id, "most": most}
         if place is None:
             return uow.execute(first, whose).all()
         values = {f"after_{number}": value for number, value in enumerate(place)}
@@ -94,17 +94,14 @@ def in_order(statement: sa.Select[Any], *keys: sa.ColumnElement[Any]) -> Read:
     return in_steps(fetch, lambda row: [row._mapping[key.key] for key in keys])  # noqa: SLF001
 
 
-def in_steps(
-    fetch: Callable[[UnitOfWork, uuid.UUID, Place], Sequence[Any]],
-    place_of: Callable[[Any], Sequence[Any]],
-) -> Read:
-    """Reads what `fetch` finds after a place, `FETCHED` rows at a time, each as late as it can."""
+def in_steps(fetch: Fetch, place_of: Callable[[Any], Sequence[Any]]) -> Read:
+    """Reads what `fetch` finds after a place, some rows at a time, each as late as it can."""
 
     def read(uow: UnitOfWork, person_id: uuid.UUID, place: Place) -> Iterator[Any]:
-        while True:
-            found = fetch(uow, person_id, place)
+        for most in growing():
+            found = fetch(uow, person_id, place, most)
             yield from found
-            if len(found) < FETCHED:
+            if len(found) < most:
                 return
             place = place_of(found[-1])
 

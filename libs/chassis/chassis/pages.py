@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -17,6 +17,7 @@ Row = TypeVar("Row")
 # RabbitMQ closes the channel of whoever sends a message of over 16 MiB (128 MiB before 4.0), and a process that writes
 # or reads one keeps everybody waiting meanwhile.
 ANSWER_BYTES: Final = 1_000_000
+MOST_AT_ONCE: Final = 32
 
 
 def encode_cursor(*keys: Any) -> str:
@@ -80,6 +81,17 @@ def filled(
         items.append(found)
         last = row
     return items, None
+
+
+def growing() -> Iterator[int]:
+    """How many rows to fetch for a page at once, where they may be large: few at first, then more, up to 32.
+
+    So a page that ends after one row was not fetched in vain, and one of many small rows takes few statements.
+    """
+    number = 2
+    while True:
+        yield number
+        number = min(2 * number, MOST_AT_ONCE)
 
 
 def encoded_size(value: Any) -> int:

@@ -46,7 +46,16 @@ SECTIONS: Final = (
     listed(
         "uploaded_rows",
         "The rows of uploaded files that are about the person.",
-        sa.select(import_rows, imports.c.detected)
+        sa.select(
+            import_rows.c.position,
+            import_rows.c.import_id,
+            import_rows.c.line,
+            import_rows.c.cells,
+            import_rows.c.outcome,
+            import_rows.c.applied,
+            import_rows.c.changes,
+            imports.c.detected,
+        )
         .join(
             imports,
             (imports.c.organization_id == import_rows.c.organization_id)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from chassis.database import UnitOfWork
-from chassis.exporting import FETCHED, Place, Section, in_steps, listed
+from chassis.exporting import Place, Section, in_steps, listed
 from chassis.fields import rfc3339
 from messaging_service.storage.tables import conversation_readings, conversations, messages
 
@@ -55,8 +55,8 @@ MESSAGES: Final = (
 )
 
 
-def fetch_messages(uow: UnitOfWork, person_id: uuid.UUID, place: Place) -> Sequence[Any]:
-    """Some of what was said in the person's conversations."""
+def fetch_messages(uow: UnitOfWork, person_id: uuid.UUID, place: Place, most: int) -> Sequence[Any]:
+    """Up to so much of what was said in the person's conversations."""
     conversation, sequence = place or (uuid.UUID(int=0), 0)
     return uow.execute(
         MESSAGES,
@@ -65,7 +65,7 @@ def fetch_messages(uow: UnitOfWork, person_id: uuid.UUID, place: Place) -> Seque
             "person_id": person_id,
             "conversation": conversation,
             "sequence": sequence,
-            "most": FETCHED,
+            "most": most,
         },
     ).all()
 
