@@ -16,8 +16,10 @@ from chassis.events import Event
 from import_service import storage
 from import_service.clients import Assignment, Identity
 from import_service.domain import BUSY, Step
+from import_service.reading.problems import Problem
 from import_service.use_cases.applying import apply_pairs, apply_people
 from import_service.use_cases.finishing import finish, finish_plan
+from import_service.use_cases.overruns import PROBLEM, Overruns
 from import_service.use_cases.planning_pairs import plan_pairs
 from import_service.use_cases.planning_people import plan_people
 from import_service.use_cases.reading import read_upload
@@ -25,8 +27,11 @@ from import_service.use_cases.turns import MESSAGE_SECONDS, Turn, fail
 
 log = structlog.get_logger()
 
-# For all calls of one chunk to neighbours together; the file itself is read without a deadline.
+# For one chunk, all calls to neighbours together; a file is read as a whole.
 CHUNK_SECONDS: Final = 25.0
+READ_SECONDS: Final = 600.0
+TOO_LATE: Final = "deadline.exceeded"
+OVERRUNS: Final = Overruns()
 
 STEPS: Final[Mapping[Step, Callable[[Turn], Any | None]]] = {
     Step.READ: read_upload,
@@ -52,7 +57,7 @@ def run_step(
     """Does the announced chunk of work and those after it, for a while. Does nothing when it is not due (any more).
 
     Unavailable, so that the message is tried again later, when a neighbour does not answer; chunks that were done are
-    not done again. When a neighbour refuses, the import fails.
+    not done again. When a neighbour refuses, or a chunk takes too long by itself, the import fails.
     """
     with database.unit_of_work(event.organization_id) as uow:
         upload = storage.imports.find(uow, import_id)
@@ -66,15 +71,32 @@ def run_step(
 
 def take_turn(turn: Turn) -> Any | None:
     """Does one chunk on behalf of the person who imports. The import if it is to go on here and now."""
-    with acting_as(storage.imports.actor_of(turn.upload), seconds=CHUNK_SECONDS):
-        try:
+    actor = storage.imports.actor_of(turn.upload)
+    try:
+        with acting_as(actor, seconds=seconds_for(turn.step)):
             return STEPS[turn.step](turn)
-        except Unavailable:
+    except ServiceError as error:
+        problem = problem_of(turn, error)
+        if problem is None:
             raise
-        except ServiceError as error:
-            found = {"import_id": str(turn.import_id), "step": turn.step.value}
-            log.warning("import.refused", **found, code=error.code)
-            return fail(turn, {"code": error.code, "column": None, "detail": error.detail})
+        found = {"import_id": str(turn.import_id), "step": turn.step.value}
+        log.warning("import.refused", **found, code=problem["code"])
+    with acting_as(actor, seconds=CHUNK_SECONDS):
+        return fail(turn, problem)
+
+
+def seconds_for(step: Step) -> float:
+    """How long one turn may take."""
+    return READ_SECONDS if step is Step.READ else CHUNK_SECONDS
+
+
+def problem_of(turn: Turn, error: ServiceError) -> Problem | None:
+    """Why an import that met this error fails; None if its turn is to be tried again later."""
+    if not isinstance(error, Unavailable):
+        return {"code": error.code, "column": None, "detail": error.detail}
+    if error.code == TOO_LATE and OVERRUNS.is_too_often(turn.upload):
+        return PROBLEM
+    return None
 
 
 def is_announced(upload: Any | None, step: Step, chunk: int) -> bool:
