@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from import_service.domain.people import KEY_FIELDS
 from import_service.reading.cells import SEPARATORS, value_of
+from import_service.reading.problems import QUOTED
 from import_service.reading.rows import key, reference_keys
 
 ERASED: Final = "erased"
-# What an error quotes of a name: see reading.rows.
-QUOTED: Final = 50
+# A letter of a name may be written as up to four characters: itself and its accents.
+CHARACTERS_PER_LETTER: Final = 4
 # Names and the separators between them, in turn.
 PARTS: Final = re.compile(f"({SEPARATORS.pattern})")
 
@@ -24,17 +25,26 @@ class FormerNames:
 
     keys: frozenset[str]
     words: tuple[str, ...]
+    # For a first look at a name: most are somebody else's, and there may be hundreds of thousands.
+    lowered: frozenset[str]
+    longest: int
 
     @classmethod
     def of(cls, names: Mapping[str, str]) -> FormerNames:
         """From what identity tells of an erased person."""
         found = {field: names[field] for field in KEY_FIELDS if names.get(field)}
         keys = frozenset(key(field, value) for field, value in found.items())
-        return cls(keys, tuple(found.values()))
+        lowered = frozenset(known.partition(":")[2].lower() for known in keys)
+        letters = max(map(len, (*lowered, *found.values())), default=0)
+        return cls(keys, tuple(found.values()), lowered, letters * CHARACTERS_PER_LETTER)
 
     def is_meant(self, name: str) -> bool:
         """Whether a list's name is one of theirs."""
-        return not self.keys.isdisjoint(reference_keys(name))
+        return self.may_be_meant(name) and not self.keys.isdisjoint(reference_keys(name))
+
+    def may_be_meant(self, name: str) -> bool:
+        """Whether the name must be looked at more closely."""
+        return name.lower() in self.lowered if name.isascii() else len(name) <= self.longest
 
     def without(self, names: Sequence[str]) -> list[str]:
         """A list without the person."""
@@ -58,10 +68,10 @@ class FormerNames:
 
     def begins_with(self, quoted: str) -> bool:
         """Whether an error quotes the beginning of one of their names, which was too long."""
-        beginning = quoted.casefold()
-        return len(quoted) == QUOTED and any(
-            word.casefold().startswith(beginning) for word in self.words
-        )
+        if len(quoted) != QUOTED:
+            return False
+        beginning = key("username", quoted)
+        return any(key("username", word).startswith(beginning) for word in self.words)
 
 
 def quotations(text: str) -> list[str]:

@@ -18,7 +18,8 @@ from import_service.storage.imports import ORGANIZATION
 from import_service.storage.rows import own
 from import_service.storage.tables import imports
 
-MOST_ROWS: Final = 500
+# A row may have 300,000 characters.
+MOST_ROWS: Final = 10
 ERASED_ROW: Final = {
     "column": None,
     "code": "import.erased",
@@ -146,7 +147,7 @@ def list_columns(uow: UnitOfWork) -> dict[uuid.UUID, list[int]]:
 
 
 def naming(uow: UnitOfWork, words: Sequence[str]) -> Iterator[Sequence[Any]]:
-    """The rows of which a cell or an error contains one of the words, some hundred at a time."""
+    """The rows of which a cell or an error contains one of the words, a few at a time."""
     after = -1
     lowered = [word.lower() for word in words]
     while True:

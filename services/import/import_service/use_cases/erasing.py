@@ -15,6 +15,7 @@ from chassis.database import Database, UnitOfWork
 from chassis.erasing import ERASING_SECONDS, erase, people_in
 from chassis.errors import Unavailable
 from chassis.events import Event
+from chassis.pauses import unhurried
 from import_service import storage
 from import_service.clients import Identity
 from import_service.domain import FormerNames
@@ -52,7 +53,8 @@ def forget_mentions(uow: UnitOfWork, known_as: FormerNames) -> None:
     places = storage.erasing.list_columns(uow)
     for rows in storage.erasing.naming(uow, known_as.words):
         changed = {
-            row.position: without(known_as, row, places.get(row.import_id, [])) for row in rows
+            row.position: without(known_as, row, places.get(row.import_id, []))
+            for row in unhurried(rows, every=1)
         }
         storage.erasing.replace(uow, changed)
 

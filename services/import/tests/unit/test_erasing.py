@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+from unicodedata import normalize
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from import_service.domain import FormerNames
+from import_service.reading.rows import reference_keys
 
 NAMES = {
     "email": "ines.example@example.org",
@@ -69,3 +74,34 @@ def test_nothing_of_the_person_is_left_in_a_cell(names: list[str]) -> None:
     assert [name for name in left if name in {"b@x.org", "bob"}] == [
         name for name in names if name in {"b@x.org", "bob"}
     ]
+
+
+# Letters with up to three accents, ligatures, cases that change a letter's length, and forms of ASCII letters.
+LETTERS = st.text(
+    st.sampled_from("aAsSI\u0131\u00df\u1e9e\u1f82\uac01\ufb01\ufdfa\uff21\u212a\u00e9"), max_size=8
+)
+FORMS = st.sampled_from([str, str.lower, str.upper, str.casefold, str.title])
+
+
+@given(LETTERS, FORMS, st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]), LETTERS)
+def test_the_first_look_at_a_name_overlooks_nobody(
+    word: str, form: Any, kind: Any, other: str
+) -> None:
+    known_as = FormerNames.of({"username": word, "email": f"{word}@x.org", "external_id": word})
+    for name in (word, normalize(kind, form(word)), f"{normalize(kind, form(word))}@X.org", other):
+        meant = not known_as.keys.isdisjoint(reference_keys(name))
+        assert known_as.is_meant(name) == meant
+
+
+def test_long_lists_of_others_are_gone_through_fast() -> None:
+    cell = ";".join(f"{number}{chr(0xFDFA) * 200}" for number in range(450))
+    began = time.process_time()
+    assert INES.in_cell(cell) == cell
+    assert INES.in_cell("z;" * 100_000) == "z;" * 100_000
+    assert time.process_time() - began < 0.5
+
+
+def test_an_error_does_not_quote_the_beginning_in_another_form() -> None:
+    long = FormerNames.of({"username": "a" * 60})
+    error = {"column": None, "code": "c", "detail": f"“{chr(0xFF21) * 50}” is archived."}
+    assert long.in_error(error)["detail"] == "“erased” is archived."
