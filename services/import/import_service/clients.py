@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from chassis.errors import Conflict, Unavailable
 from chassis.rpc.client import RpcClient
+from import_service.domain import parts
 
 # A neighbour is busy with our own earlier try.
 BUSY: Final = "idempotency.in_progress"
@@ -145,9 +146,3 @@ def is_active(decision: Mapping[str, Any]) -> bool:
 def pair_json(pair: Ids) -> dict[str, str]:
     """A pair as the bus carries it."""
     return {"instructor_id": pair[0], "student_id": pair[1]}
-
-
-def parts(items: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:
-    """The items in runs of at most `most`."""
-    for start in range(0, len(items), most):
-        yield items[start : start + most]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from import_service.domain import Status
@@ -18,32 +18,32 @@ TEMPLATE: Final = (
 BYTE_ORDER_MARK: Final = "\ufeff"
 
 
-def write(
-    detected: Mapping[str, Any], status: str, rows: Iterable[Any], *, with_header: bool
-) -> str:
-    """Rows as uploaded, in the file's own encoding mark and delimiter, with `outcome` and `errors` after them.
+def header(detected: Mapping[str, Any]) -> str:
+    """The report's first line, with the file's own encoding mark: the file's columns, then `outcome` and `errors`."""
+    mark = BYTE_ORDER_MARK if detected["encoding"] == "utf-8-sig" else ""
+    headers = [detected["columns"][i]["header"] for i in kept(detected)]
+    return mark + written(detected, (*headers, "outcome", "errors"))
 
-    Columns of these names that the upload already had are left out, and no cell can run as a formula.
-    """
-    columns = detected["columns"]
-    kept = [i for i, column in enumerate(columns) if column["status"] != "report"]
+
+def line(detected: Mapping[str, Any], status: str, row: Any) -> str:
+    """A row as uploaded, with its outcome and errors. Cells beyond the header stay there, to be refused again."""
+    width = len(detected["columns"])
+    cells = row.cells + [""] * (width - len(row.cells))
+    own = [cells[i] for i in kept(detected)]
+    return written(detected, (*own, outcome_of(row, status), errors_of(row.errors), *cells[width:]))
+
+
+def kept(detected: Mapping[str, Any]) -> list[int]:
+    """The places of the columns that are not from a report that was uploaded."""
+    return [i for i, column in enumerate(detected["columns"]) if column["status"] != "report"]
+
+
+def written(detected: Mapping[str, Any], cells: Iterable[str]) -> str:
+    """A line with the file's own delimiter, of which no cell can run as a formula."""
     target = io.StringIO()
     writer = csv.writer(target, delimiter=detected["delimiter"] or ",", lineterminator="\r\n")
-    if with_header:
-        if detected["encoding"] == "utf-8-sig":
-            target.write(BYTE_ORDER_MARK)
-        headers = [columns[i]["header"] for i in kept]
-        writer.writerow([guarded(cell) for cell in (*headers, "outcome", "errors")])
-    for row in rows:
-        writer.writerow([guarded(cell) for cell in record(row, kept, len(columns), status)])
+    writer.writerow([guarded(cell) for cell in cells])
     return target.getvalue()
-
-
-def record(row: Any, kept: Sequence[int], width: int, status: str) -> list[str]:
-    """One row of the report. Cells beyond the header stay beyond it, so that they are refused again."""
-    cells = row.cells + [""] * (width - len(row.cells))
-    own = [cells[i] for i in kept]
-    return [*own, outcome_of(row, status), errors_of(row.errors), *cells[width:]]
 
 
 def outcome_of(row: Any, status: str) -> str:

@@ -4,7 +4,7 @@ from import_service.domain.cascade import fallen
 from import_service.domain.erasing import FormerNames
 from import_service.domain.lifecycle import (
     BUSY,
-    CHUNK_NAMING,
+    CHUNK_NAMES,
     CHUNK_PAIRS,
     CHUNK_ROWS,
     LARGEST_FILE,
@@ -15,6 +15,7 @@ from import_service.domain.lifecycle import (
     Step,
     no_counts,
     operation_id,
+    parts,
     positions_of,
     shown_progress,
 )
@@ -23,7 +24,7 @@ from import_service.domain.people import FilePerson, KnownPerson, Reference, Unr
 
 __all__ = [
     "BUSY",
-    "CHUNK_NAMING",
+    "CHUNK_NAMES",
     "CHUNK_PAIRS",
     "CHUNK_ROWS",
     "LARGEST_FILE",
@@ -44,6 +45,7 @@ __all__ = [
     "fallen",
     "no_counts",
     "operation_id",
+    "parts",
     "positions_of",
     "resolve",
     "shown_progress",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
+
+Item = TypeVar("Item")
 
 LARGEST_FILE: Final = 50 * (1 << 20)
 CHUNK_ROWS: Final = 500
-CHUNK_NAMING: Final = 1000  # rows that name people
+CHUNK_NAMES: Final = 2000  # in the lists of up to CHUNK_ROWS rows
 
 # Positions are unique across imports: the n-th row of the import with number m has m * ROWS_PER_IMPORT + n.
 ROWS_PER_IMPORT: Final = 1 << 18
@@ -57,6 +60,12 @@ class Step(StrEnum):
     APPLY_PEOPLE = "apply_people"
     APPLY_PAIRS = "apply_pairs"
     FINISH = "finish"
+
+
+def parts(items: Sequence[Item], most: int) -> Iterator[Sequence[Item]]:
+    """The items in runs of at most `most`."""
+    for start in range(0, len(items), most):
+        yield items[start : start + most]
 
 
 def operation_id(import_id: uuid.UUID, step: Step, chunk: int, part: str = "") -> uuid.UUID:

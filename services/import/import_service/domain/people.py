@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from import_service.domain.lifecycle import Outcome
-from import_service.reading.rows import key, reference_keys
+from import_service.reading.problems import quoted
+from import_service.reading.rows import key
 
 ROLE_WANTED = {"instructors": "instructor", "students": "student"}
 KEY_FIELDS = ("email", "username", "external_id")
@@ -58,20 +59,26 @@ class Unresolved:
 
 def resolve(
     name: str,
+    keys: Iterable[str],
     column: str,
     in_file: Mapping[str, FilePerson],
     known: Mapping[str, KnownPerson],
 ) -> Reference | Unresolved:
-    """Whom `name` means: by e-mail, else username, else external id; on a tie the person who is known already."""
+    """Whom `name` means: by e-mail, else username, else external id; on a tie the person who is known already.
+
+    `keys` are the name's `reference_keys`.
+    """
     person = known.get(name)
-    for sought in reference_keys(name):
+    for sought in keys:
         if person is not None and sought in person.keys:
             return of_known(name, column, person, in_file.get(sought))
         if (row := in_file.get(sought)) is not None:
             return of_row(name, column, row)
     if person is not None:  # identity compares more liberally than we do
         return of_known(name, column, person, None)
-    return Unresolved("import.unknown_reference", f"“{name}” is nobody we know, nor in this file.")
+    return Unresolved(
+        "import.unknown_reference", f"“{quoted(name)}” is nobody we know, nor in this file."
+    )
 
 
 def of_known(
@@ -80,7 +87,7 @@ def of_known(
     """Somebody identity knows. A role that the same file gives counts as well."""
     wanted = ROLE_WANTED[column]
     if person.archived:
-        return Unresolved("import.archived_reference", f"“{name}” is archived.")
+        return Unresolved("import.archived_reference", f"“{quoted(name)}” is archived.")
     if wanted not in person.roles and (row is None or row.role != wanted):
         return wrong_role(name, wanted)
     return Reference(person.user_id, row.position if row else None)
@@ -90,7 +97,7 @@ def of_row(name: str, column: str, row: FilePerson) -> Reference | Unresolved:
     """Somebody of the same file."""
     wanted = ROLE_WANTED[column]
     if row.outcome == Outcome.INVALID and row.user_id is None:
-        detail = f"“{name}” is on line {row.line}, which is invalid."
+        detail = f"“{quoted(name)}” is on line {row.line}, which is invalid."
         return Unresolved("import.invalid_reference", detail)
     if row.role is not None and row.role != wanted and row.user_id is None:
         return wrong_role(name, wanted)
@@ -100,4 +107,4 @@ def of_row(name: str, column: str, row: FilePerson) -> Reference | Unresolved:
 def wrong_role(name: str, wanted: str) -> Unresolved:
     """The person is known, but as something else."""
     article = "an instructor" if wanted == "instructor" else "a student"
-    return Unresolved("import.wrong_role_reference", f"“{name}” is not {article}.")
+    return Unresolved("import.wrong_role_reference", f"“{quoted(name)}” is not {article}.")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.database import UnitOfWork
-from import_service.domain import PairPlan
+from import_service.domain import PairPlan, parts
 from import_service.storage.imports import IMPORT, ORGANIZATION, place
 from import_service.storage.rows import as_json, batch_of, own
 from import_service.storage.tables import import_pairs
 
 OWN: Final = import_pairs.c.organization_id == ORGANIZATION
 OF_IMPORT: Final = (OWN, import_pairs.c.import_id == IMPORT)
+# Pairs that are written or read by one statement, where there may be hundreds of thousands.
+AT_ONCE: Final = 5000
 POSITIONS: Final = sa.any_(sa.bindparam("positions", type_=ARRAY(sa.BigInteger)))
 
 # A pair that is named again is the same pair. One that is named for being assigned is not ended by another row.
@@ -42,14 +44,24 @@ PUT: Final = sa.text(
 ).bindparams(ORGANIZATION, IMPORT)
 
 # Who names whom, where the named person is yet to be created.
-EDGES_TO_NEWCOMERS: Final = sa.union_all(
+STUDENT_NAMES_NEWCOMER: Final = import_pairs.c.named_by_student & (
+    import_pairs.c.instructor_id.is_(None)
+)
+INSTRUCTOR_NAMES_NEWCOMER: Final = import_pairs.c.named_by_instructor & (
+    import_pairs.c.student_id.is_(None)
+)
+NAMES_NEWCOMER: Final = (
     sa.select(
-        import_pairs.c.student_position.label("namer"),
-        import_pairs.c.instructor_position.label("named"),
-    ).where(*OF_IMPORT, import_pairs.c.instructor_id.is_(None), import_pairs.c.named_by_student),
-    sa.select(import_pairs.c.instructor_position, import_pairs.c.student_position).where(
-        *OF_IMPORT, import_pairs.c.student_id.is_(None), import_pairs.c.named_by_instructor
-    ),
+        import_pairs.c.number,
+        import_pairs.c.instructor_position,
+        import_pairs.c.student_position,
+        STUDENT_NAMES_NEWCOMER.label("by_student"),
+        INSTRUCTOR_NAMES_NEWCOMER.label("by_instructor"),
+    )
+    .where(*OF_IMPORT, import_pairs.c.number > sa.bindparam("after"))
+    .where(STUDENT_NAMES_NEWCOMER | INSTRUCTOR_NAMES_NEWCOMER)
+    .order_by(import_pairs.c.number)
+    .limit(AT_ONCE)
 )
 FORGET_WHAT_ONLY_THESE_NAME: Final = sa.text(
     """
@@ -79,7 +91,16 @@ SET_OUTCOMES: Final = sa.text(
 ).bindparams(ORGANIZATION)
 COUNT: Final = sa.select(sa.func.count()).select_from(import_pairs).where(*OF_IMPORT)
 NAMED_BY: Final = (
-    sa.select(import_pairs)
+    sa.select(
+        import_pairs.c.instructor_id,
+        import_pairs.c.student_id,
+        import_pairs.c.instructor_position,
+        import_pairs.c.student_position,
+        import_pairs.c.named_by_instructor,
+        import_pairs.c.named_by_student,
+        import_pairs.c.planned,
+        import_pairs.c.outcome,
+    )
     .where(
         OWN,
         sa.or_(
@@ -91,11 +112,11 @@ NAMED_BY: Final = (
 )
 
 
-def put(uow: UnitOfWork, upload: Any, pairs: Iterable[PairPlan]) -> None:
+def put(uow: UnitOfWork, upload: Any, pairs: Sequence[PairPlan]) -> None:
     """Stores pairs, merging them with those that earlier rows named."""
-    batch = [plain(upload, pair) for pair in pairs]
-    if batch:
-        uow.execute(PUT, {**place(uow, upload.id), "batch": as_json(batch)})
+    for part in parts(pairs, AT_ONCE):
+        batch = as_json(plain(upload, pair) for pair in part)
+        uow.execute(PUT, {**place(uow, upload.id), "batch": batch})
 
 
 def plain(upload: Any, pair: PairPlan) -> dict[str, Any]:
@@ -113,9 +134,16 @@ def plain(upload: Any, pair: PairPlan) -> dict[str, Any]:
     }
 
 
-def edges_to_newcomers(uow: UnitOfWork, upload: Any) -> list[tuple[int, int]]:
+def edges_to_newcomers(uow: UnitOfWork, upload: Any) -> Iterator[tuple[int, int]]:
     """(namer, named) positions wherever the named person is yet to be created."""
-    return [(e.namer, e.named) for e in uow.execute(EDGES_TO_NEWCOMERS, place(uow, upload.id))]
+    after = 0
+    while found := uow.execute(NAMES_NEWCOMER, {**place(uow, upload.id), "after": after}).all():
+        for pair in found:
+            if pair.by_student:
+                yield pair.student_position, pair.instructor_position
+            if pair.by_instructor:
+                yield pair.instructor_position, pair.student_position
+        after = found[-1].number
 
 
 def forget_named_by(uow: UnitOfWork, upload: Any, positions: Sequence[int]) -> None:

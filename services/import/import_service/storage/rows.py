@@ -6,7 +6,7 @@ apart. `upload` is the import.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -14,7 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.database import UnitOfWork
+from chassis.pages import growing
 from import_service.domain import positions_of
+from import_service.reading.problems import at_most
 from import_service.storage.imports import IMPORT, ORGANIZATION
 from import_service.storage.tables import import_keys, import_rows
 
@@ -58,7 +60,12 @@ PLANNED: Final = (
     .where(OWN, IN_SPAN, import_rows.c.outcome != "invalid")
     .order_by(import_rows.c.position)
 )
-NAMING: Final = (
+# How many names a row's lists have, and how many the rows before it have.
+NAMES: Final = sa.func.jsonb_array_length(import_rows.c.instructors) + sa.func.jsonb_array_length(
+    import_rows.c.students
+)
+NAMES_BEFORE: Final = sa.func.sum(NAMES).over(order_by=import_rows.c.position) - NAMES
+NAMING_ROWS: Final = (
     sa.select(
         import_rows.c.position,
         import_rows.c.line,
@@ -67,15 +74,25 @@ NAMING: Final = (
         import_rows.c.user_id,
         import_rows.c.instructors,
         import_rows.c.students,
+        NAMES.label("names"),
+        NAMES_BEFORE.label("names_before"),
     )
     .where(OWN, IN_SPAN, import_rows.c.outcome != "invalid", NAMES_SOMEBODY)
     .order_by(import_rows.c.position)
-    .limit(sa.bindparam("most"))
+    .limit(sa.bindparam("rows"))
+).subquery()
+NAMING: Final = (
+    sa.select(NAMING_ROWS)
+    .where(
+        (NAMING_ROWS.c.names_before == 0)
+        | (NAMING_ROWS.c.names_before + NAMING_ROWS.c.names <= sa.bindparam("names"))
+    )
+    .order_by(NAMING_ROWS.c.position)
 )
 COUNT_NAMING: Final = sa.select(
     sa.func.count().label("rows"), sa.func.count().filter(NAMES_SOMEBODY).label("naming")
 ).where(OWN, IN_SPAN)
-INVALID_NEWCOMERS: Final = sa.select(import_rows.c.position).where(
+INVALID_NEWCOMERS: Final = sa.select(sa.func.array_agg(import_rows.c.position)).where(
     OWN, IN_SPAN, import_rows.c.outcome == "invalid", import_rows.c.user_id.is_(None)
 )
 AT_POSITIONS: Final = sa.select(
@@ -91,7 +108,6 @@ SHOWN: Final = (
     sa.select(
         import_rows.c.position,
         import_rows.c.line,
-        import_rows.c.cells,
         import_rows.c.outcome,
         import_rows.c.applied,
         import_rows.c.user_id,
@@ -102,6 +118,7 @@ SHOWN: Final = (
     .order_by(import_rows.c.position)
     .limit(sa.bindparam("most"))
 )
+REPORTED: Final = SHOWN.add_columns(import_rows.c.cells)
 SHOWN_OF_OUTCOME: Final = SHOWN.where(import_rows.c.outcome == sa.bindparam("outcome"))
 
 OWNERS_OF_KEYS: Final = sa.select(
@@ -132,10 +149,13 @@ SET_OUTCOMES: Final = sa.text(
     """
 ).bindparams(ORGANIZATION)
 
-ADD_ERRORS: Final = sa.text(
+ERRORS_AT: Final = sa.select(import_rows.c.position, import_rows.c.errors).where(
+    OWN, import_rows.c.position == sa.any_(sa.bindparam("positions", type_=ARRAY(sa.BigInteger)))
+)
+SET_ERRORS: Final = sa.text(
     """
     UPDATE import_rows
-       SET errors = import_rows.errors || (given.items -> CAST(position AS text) -> 'errors'),
+       SET errors = given.items -> CAST(position AS text) -> 'errors',
            outcome = CASE WHEN :refuse THEN 'invalid' ELSE outcome END
       FROM (SELECT CAST(:batch AS jsonb) AS items) AS given
      WHERE organization_id = :organization_id AND position = ANY(:keys)
@@ -186,9 +206,9 @@ def planned(uow: UnitOfWork, span: range) -> Sequence[Any]:
     return in_span(uow, PLANNED, span)
 
 
-def naming(uow: UnitOfWork, span: range, *, most: int) -> Sequence[Any]:
-    """The first valid rows of these positions that name somebody."""
-    return in_span(uow, NAMING, span, most=most)
+def naming(uow: UnitOfWork, span: range, *, rows: int, names: int) -> Sequence[Any]:
+    """The first valid rows of these positions that name somebody: at most so many, with at most so many names."""
+    return in_span(uow, NAMING, span, rows=rows, names=names)
 
 
 def count_naming(uow: UnitOfWork, upload: Any) -> tuple[int, int]:
@@ -199,8 +219,8 @@ def count_naming(uow: UnitOfWork, upload: Any) -> tuple[int, int]:
 
 def invalid_newcomers(uow: UnitOfWork, upload: Any) -> list[int]:
     """The positions of invalid rows whose people nobody knows, so that they won't exist."""
-    found = in_span(uow, INVALID_NEWCOMERS, positions_of(upload.number))
-    return [row.position for row in found]
+    ((found,),) = in_span(uow, INVALID_NEWCOMERS, positions_of(upload.number))
+    return found or []
 
 
 def at(uow: UnitOfWork, positions: Iterable[int]) -> dict[int, Any]:
@@ -231,18 +251,42 @@ def set_outcomes(uow: UnitOfWork, outcomes: Sequence[Mapping[str, Any]], *, appl
 
 
 def add_errors(uow: UnitOfWork, errors: Mapping[int, Sequence[Any]], *, refuse: bool) -> None:
-    """Adds errors to rows by position; with `refuse` these rows become invalid as a whole."""
+    """Adds errors to rows by position; with `refuse` these rows become invalid as a whole.
+
+    A row shows so many of all its errors as `at_most` says. Call it while the import is locked.
+    """
     if not errors:
         return
-    batch = [{"position": at, "errors": list(found)} for at, found in errors.items()]
-    uow.execute(ADD_ERRORS, own(uow, **batch_of(batch, "position"), refuse=refuse))
+    present = uow.execute(ERRORS_AT, own(uow, positions=list(errors)))
+    batch = [
+        {"position": row.position, "errors": at_most([*row.errors, *errors[row.position]])}
+        for row in present
+    ]
+    uow.execute(SET_ERRORS, own(uow, **batch_of(batch, "position"), refuse=refuse))
 
 
-def page(
-    uow: UnitOfWork, upload: Any, *, after: int, most: int, outcome: str | None = None
-) -> Sequence[Any]:
-    """Rows in the file's order; `after` counts them from 0."""
-    span = positions_of(upload.number)[after + 1 :]
+def shown(
+    uow: UnitOfWork, upload: Any, *, after: int, outcome: str | None
+) -> Iterator[Sequence[Any]]:
+    """Rows in the file's order without their cells, fetched as they are asked for; `after` counts them from 0."""
     if outcome is None:
-        return in_span(uow, SHOWN, span, most=most)
-    return in_span(uow, SHOWN_OF_OUTCOME, span, most=most, outcome=outcome)
+        return in_steps(uow, upload, SHOWN, after)
+    return in_steps(uow, upload, SHOWN_OF_OUTCOME, after, outcome=outcome)
+
+
+def reported(uow: UnitOfWork, upload: Any, *, after: int) -> Iterator[Sequence[Any]]:
+    """As `shown`, with the cells."""
+    return in_steps(uow, upload, REPORTED, after)
+
+
+def in_steps(
+    uow: UnitOfWork, upload: Any, statement: Any, after: int, **parameters: Any
+) -> Iterator[Sequence[Any]]:
+    """What `statement` finds after a place, a few rows at a time."""
+    span = positions_of(upload.number)[after + 1 :]
+    for most in growing():
+        found = in_span(uow, statement, span, most=most, **parameters)
+        yield found
+        if len(found) < most:
+            return
+        span = range(found[-1].position + 1, span.stop)

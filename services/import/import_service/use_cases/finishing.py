@@ -7,7 +7,7 @@ from typing import Any
 
 from chassis.database import UnitOfWork
 from import_service import events, storage
-from import_service.domain import Status, fallen
+from import_service.domain import CHUNK_ROWS, Status, fallen, parts
 from import_service.use_cases.state import end, start_applying
 from import_service.use_cases.turns import Turn, settle
 
@@ -47,9 +47,10 @@ def refuse_namers_of_invalid_rows(uow: UnitOfWork, turn: Turn) -> None:
     reasons = fallen(invalid, storage.pairs.edges_to_newcomers(uow, turn.upload))
     if not reasons:
         return
-    named = storage.rows.at(uow, reasons.values())
-    errors = {at: [names_invalid(named[reason].line)] for at, reason in reasons.items()}
-    storage.rows.add_errors(uow, errors, refuse=True)
+    for part in parts(list(reasons.items()), CHUNK_ROWS):
+        named = storage.rows.at(uow, (reason for _, reason in part))
+        errors = {at: [names_invalid(named[reason].line)] for at, reason in part}
+        storage.rows.add_errors(uow, errors, refuse=True)
     storage.pairs.forget_named_by(uow, turn.upload, list(reasons))
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from chassis.database import UnitOfWork
+from chassis.pauses import unhurried
 from import_service import storage
 from import_service.domain import (
-    CHUNK_NAMING,
+    CHUNK_NAMES,
+    CHUNK_ROWS,
     Action,
     Associations,
     FilePerson,
@@ -22,17 +25,20 @@ from import_service.domain import (
     Unresolved,
     resolve,
 )
-from import_service.reading.rows import key, reference_keys
+from import_service.reading.problems import at_most, quoted
+from import_service.reading.rows import reference_keys
 from import_service.use_cases.turns import Next, Turn, settle
 
 LISTS = {"instructors": "student", "students": "instructor"}  # and who has such a column filled in
 Errors = dict[int, list[dict[str, Any]]]
+Keys = Mapping[str, tuple[str, ...]]  # of each name
 
 
 @dataclass(frozen=True, slots=True)
 class People:
     """Everybody that a chunk's rows may mean."""
 
+    keys: Keys
     in_file: Mapping[str, FilePerson]
     known: Mapping[str, KnownPerson]
 
@@ -40,23 +46,24 @@ class People:
 def plan_pairs(turn: Turn) -> Any | None:
     """Finds out what the lists of a chunk of rows would do. A row that names nobody's name is invalid as a whole."""
     with turn.database.unit_of_work(turn.organization_id) as uow:
-        rows = storage.rows.naming(uow, turn.rest, most=CHUNK_NAMING)
-        keys = {k for row in rows for name in names_of(row) for k in reference_keys(name)}
-        in_file = people_in_file(uow, turn, keys)
-    logins = set(logins_to_ask(rows, in_file))
+        rows = storage.rows.naming(uow, turn.rest, rows=CHUNK_ROWS, names=CHUNK_NAMES)
+        keys = keys_of_names(rows)
+        in_file = people_in_file(uow, turn, set(chain.from_iterable(keys.values())))
+    logins = set(logins_to_ask(rows, keys, in_file))
     users = turn.identity.resolve(sorted(logins))
-    people = People(in_file, {login: KnownPerson.of(user) for login, user in users.items()})
+    people = People(keys, in_file, {login: KnownPerson.of(user) for login, user in users.items()})
     pairs, errors = Pairs(), Errors()
-    for row in rows:
-        if problems := read_lists(turn, row, people, pairs):
+    for row in unhurried(rows, every=20):
+        if problems := at_most(read_lists(turn, row, people, pairs)):
             errors[row.position] = problems
     judged = judge(turn, pairs, [row for row in rows if row.position not in errors])
     return settle(turn, partial(store_pairs, turn, rows, judged, errors))
 
 
-def names_of(row: Any) -> Iterable[str]:
-    """All names in a row's lists."""
-    return [*row.instructors, *row.students]
+def keys_of_names(rows: Iterable[Any]) -> Keys:
+    """The keys of each name in the rows' lists: what costs most of all that is done with a name is done once."""
+    names = {name for row in rows for column in LISTS for name in getattr(row, column)}
+    return {name: reference_keys(name) for name in unhurried(names)}
 
 
 def people_in_file(uow: UnitOfWork, turn: Turn, keys: Iterable[str]) -> dict[str, FilePerson]:
@@ -72,7 +79,9 @@ def file_person(row: Any) -> FilePerson:
     return FilePerson(row.position, row.line, row.role, row.outcome, row.user_id)
 
 
-def logins_to_ask(rows: Iterable[Any], in_file: Mapping[str, FilePerson]) -> Iterable[str]:
+def logins_to_ask(
+    rows: Iterable[Any], keys: Keys, in_file: Mapping[str, FilePerson]
+) -> Iterator[str]:
     """The names about which the file itself does not say enough, and rows that don't say their own role."""
     for row in rows:
         if row.role is None:
@@ -80,7 +89,8 @@ def logins_to_ask(rows: Iterable[Any], in_file: Mapping[str, FilePerson]) -> Ite
         for column, own_role in LISTS.items():
             wanted = "instructor" if own_role == "student" else "student"
             for name in getattr(row, column):
-                person = in_file.get(key("email", name))
+                by_email, *_ = keys[name] or ("",)
+                person = in_file.get(by_email)
                 if person is None or person.role != wanted or person.outcome == "invalid":
                     yield name
 
@@ -96,7 +106,7 @@ def read_lists(turn: Turn, row: Any, people: People, pairs: Pairs) -> list[dict[
             problems.append(problem(turn, column, found))
             continue
         for name in names:
-            meant = resolve(name, column, people.in_file, people.known)
+            meant = resolve(name, people.keys[name], column, people.in_file, people.known)
             meant = meant if isinstance(meant, Unresolved) else not_themselves(row, name, meant)
             if isinstance(meant, Unresolved):
                 problems.append(problem(turn, column, meant))
@@ -125,7 +135,7 @@ def problems_of_role(row: Any, column: str, people: People) -> Unresolved | None
 def not_themselves(row: Any, name: str, meant: Reference) -> Reference | Unresolved:
     """Nobody is their own instructor."""
     if meant.position == row.position or (meant.user_id and meant.user_id == row.user_id):
-        return Unresolved("import.self_reference", f"“{name}” is the person of this row.")
+        return Unresolved("import.self_reference", f"“{quoted(name)}” is the person of this row.")
     return meant
 
 
@@ -159,7 +169,7 @@ def judge(turn: Turn, pairs: Pairs, rows: Sequence[Any]) -> list[PairPlan]:
         active = add_ends(turn, pairs, rows)
     else:
         active = turn.assignment.active([pair.ids for pair in pairs if pair.ids])
-    return [pair.judged(pair.ids in active) for pair in pairs]
+    return [pair.judged(pair.ids in active) for pair in unhurried(pairs)]
 
 
 def add_ends(turn: Turn, pairs: Pairs, rows: Sequence[Any]) -> set[tuple[str, str]]:
@@ -172,7 +182,7 @@ def add_ends(turn: Turn, pairs: Pairs, rows: Sequence[Any]) -> set[tuple[str, st
         filled = {row.user_id: row for row in rows if getattr(row, column) and row.user_id}
         for user_id, partners in turn.assignment.partners(own, filled).items():
             active.update(partners)
-            for pair in partners:
+            for pair in unhurried(partners):
                 other = pair[0] if column == "instructors" else pair[1]
                 meant = Reference(other, None)
                 pairs.add(pair_of(turn.associations, filled[user_id], column, meant, Action.END))
@@ -185,6 +195,6 @@ def store_pairs(
     """Stores the chunk's pairs and the rows that are invalid because of whom they name."""
     storage.pairs.put(uow, turn.upload, pairs)
     storage.rows.add_errors(uow, errors, refuse=True)
-    if len(rows) < CHUNK_NAMING:
-        return Next(Step.FINISH_PLAN, 0, len(rows))
+    if not rows:
+        return Next(Step.FINISH_PLAN)
     return Next(Step.PLAN_PAIRS, rows[-1].position + 1, len(rows))

@@ -9,6 +9,7 @@ from typing import Any
 from chassis.database import UnitOfWork
 from import_service import storage
 from import_service.domain import CHUNK_ROWS, Outcome, Step, positions_of
+from import_service.reading.problems import at_most
 from import_service.use_cases.turns import Next, Turn, settle
 
 Found = dict[str, Any]
@@ -48,7 +49,7 @@ def found_of(turn: Turn, row: Any, result: Mapping[str, Any]) -> Found:
         "outcome": result["outcome"],
         "user_id": result.get("user_id"),
         "changes": result.get("changes"),
-        "errors": [problem_of(turn, error) for error in result.get("errors") or []],
+        "errors": at_most(problem_of(turn, error) for error in result.get("errors") or []),
     }
 
 

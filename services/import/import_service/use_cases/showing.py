@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from chassis.context import Actor
 from chassis.database import Database, UnitOfWork
-from chassis.pages import decode_cursor, encode_cursor, page
+from chassis.pages import decode_cursor, encode_cursor, filled, page
 from import_service import access, errors, reporting, schemas, storage
 from import_service.domain import ROWS_PER_IMPORT, Outcome
 from import_service.use_cases.state import require_import
@@ -37,14 +39,22 @@ def list_rows(
     after = place_of(cursor)
     with database.unit_of_work(actor.organization_id) as uow:
         upload = require_import(storage.imports.find(uow, import_id))
-        rows = storage.rows.page(uow, upload, after=after, most=limit + 1, outcome=outcome)
+        found = storage.rows.shown(uow, upload, after=after, outcome=outcome)
+        return page(
+            with_assignments(uow, found),
+            limit,
+            lambda shown: schemas.row_json(*shown),
+            lambda shown: [place_in_file(shown[0])],
+        )
+
+
+def with_assignments(
+    uow: UnitOfWork, found: Iterator[Sequence[Any]]
+) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
+    """Each row, and the pairs that it names."""
+    for rows in found:
         assignments = assignments_of(uow, [row.position for row in rows])
-    return page(
-        rows,
-        limit,
-        lambda row: schemas.row_json(row, assignments.get(row.position, [])),
-        lambda row: [place_in_file(row)],
-    )
+        yield from ((row, assignments.get(row.position, [])) for row in rows)
 
 
 def place_of(cursor: str | None) -> int:
@@ -88,13 +98,13 @@ def report(
         upload = require_import(storage.imports.find(uow, import_id))
         if upload.detected is None:
             raise errors.wrong_status(upload.status, "it has no rows to report")
-        rows = storage.rows.page(uow, upload, after=after, most=REPORT_ROWS + 1)
-    shown = rows[:REPORT_ROWS]
-    content = reporting.write(upload.detected, upload.status, shown, with_header=cursor is None)
-    more = len(rows) > REPORT_ROWS
+        found = storage.rows.reported(uow, upload, after=after)
+        line = partial(reporting.line, upload.detected, upload.status)
+        lines, last = filled(chain.from_iterable(found), REPORT_ROWS, line)
+    header = reporting.header(upload.detected) if cursor is None else ""
     return {
-        "content": content,
-        "next_cursor": encode_cursor(place_in_file(shown[-1])) if more else None,
+        "content": header + "".join(lines),
+        "next_cursor": None if last is None else encode_cursor(place_in_file(last)),
     }
 
 

@@ -16,6 +16,7 @@ from chassis.database import Database, UnitOfWork
 from import_service import storage
 from import_service.clients import Assignment, Identity
 from import_service.domain import Associations, Status, Step, operation_id, positions_of
+from import_service.reading.problems import quoted
 from import_service.use_cases.state import end, hand_on
 
 # A message each would cost more than a small chunk; too many, and other people's imports would wait.
@@ -68,9 +69,9 @@ class Turn:
         return operation_id(self.import_id, self.step, self.start, revised)
 
     def header_of(self, field: str) -> str:
-        """The file's own name of a column."""
+        """The file's own name of a column, as errors show it."""
         columns = self.upload.detected["columns"]
-        return next((c["header"] for c in columns if c["field"] == field), field)
+        return quoted(next((c["header"] for c in columns if c["field"] == field), field))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from import_service.domain import (
     shown_progress,
 )
 from import_service.reading.__main__ import MOST_ROWS
+from import_service.reading.rows import reference_keys
 
 
 def known(*keys: str, roles: str = "instructor", archived: bool = False) -> KnownPerson:
@@ -36,27 +37,37 @@ def in_row(
     return FilePerson(3, 5, role, outcome, user_id)
 
 
+def meant(
+    name: str, in_file: dict[str, FilePerson], people: dict[str, KnownPerson]
+) -> Reference | Unresolved:
+    return resolve(name, reference_keys(name), "instructors", in_file, people)
+
+
+def test_an_error_quotes_the_beginning_of_a_name() -> None:
+    found = meant("n" * 254, {}, {})
+    assert isinstance(found, Unresolved)
+    assert "n" * 50 in found.detail
+    assert "n" * 51 not in found.detail
+
+
 def test_a_name_means_an_email_before_a_username_before_an_external_id() -> None:
     file = {"username:t1": in_row()}
     person = {"T1": known("external_id:T1")}
-    assert resolve("T1", "instructors", file, person) == Reference(None, 3)
+    assert meant("T1", file, person) == Reference(None, 3)
     person = {"T1": known("username:t1")}
-    assert resolve("T1", "instructors", {"external_id:T1": in_row()}, person) == Reference(
-        "known-id", None
-    )
+    assert meant("T1", {"external_id:T1": in_row()}, person) == Reference("known-id", None)
 
 
 def test_somebody_known_and_in_the_file_is_one_person() -> None:
     file = {"email:a@x.org": in_row(user_id="known-id", outcome="update")}
     person = {"A@x.org": known("email:a@x.org")}
-    assert resolve("A@x.org", "instructors", file, person) == Reference("known-id", 3)
+    assert meant("A@x.org", file, person) == Reference("known-id", 3)
 
 
 def test_reasons_why_a_name_means_nobody() -> None:
     def code(file: FilePerson | None, person: KnownPerson | None) -> str:
-        found = resolve(
+        found = meant(
             "a@x.org",
-            "instructors",
             {"email:a@x.org": file} if file else {},
             {"a@x.org": person} if person else {},
         )
