@@ -7,8 +7,11 @@ of the length is far beyond what is allowed. deploy/tests/test_costly_arguments.
 from __future__ import annotations
 
 import os
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -242,7 +245,16 @@ def test_a_costly_multipart_body_is_refused_at_once(
         assert 400 <= answer.status < 500
 
 
+def rows_naming(names: list[str], rows: int) -> str:
+    """Students who each have all these instructors."""
+    cell = ";".join(names)
+    return "".join(f"a{n}@example.org,A,B,student,{cell}\n" for n in range(rows))
+
+
+LIGATURE = "\ufdfa"  # 3 bytes, and 18 characters when it is compared
 HEADER_LINE = "email,first_name,last_name,role,instructors\n"
+LONG_HEADER_LINE = HEADER_LINE.replace("instructors", f"instructors{chr(0x1F600) * 180}")
+HUNDRED_NAMES = ";".join(f"i{n}@example.org" for n in range(100))
 FILES: dict[str, str] = {
     "a row of commas": HEADER_LINE + "a@example.org" + "," * 2_000_000,
     "a header of commas": "email" + "," * 2_000_000 + "\n1",
@@ -254,13 +266,76 @@ FILES: dict[str, str] = {
     "quotes": HEADER_LINE + '"' * 2_000_000,
     "empty lines": HEADER_LINE + "\n" * 2_000_000,
     "no line": "email;" * 300_000,
+    "a long row of commas": HEADER_LINE + "a@example.org" + "," * 2_000_000 + "x",
+    "names that grow": HEADER_LINE + rows_naming([LIGATURE * 80 + f"{n}" for n in range(390)], 20),
+    "names that grow but fit": HEADER_LINE
+    + rows_naming([LIGATURE * 13 + f"{n}" for n in range(500)], 50),
+    "bad names under a long header": LONG_HEADER_LINE
+    + rows_naming([f"\x01{n}" for n in range(500)], 40),
+    "unknown long names": HEADER_LINE + rows_naming([f"{'n' * 180}{n}" for n in range(500)], 20),
+    "long cells": LONG_HEADER_LINE + rows_naming(["x" * 90_000], 40),
+    "cells that grow": LONG_HEADER_LINE + rows_naming(["\x01" * 90_000], 40),
+    "many honest pairs": HEADER_LINE
+    + "".join(f"s{n}@example.org,S,T,student,\n" for n in range(200))
+    + "".join(f"i{n}@example.org,I,N,instructor,\n" for n in range(100))
+    + "".join(f"t{n}@example.org,T,U,student,{HUNDRED_NAMES}\n" for n in range(100)),
 }
 
 
+# Of a list, or of a part of a report, and what else an answer has.
+LARGEST_PAGE = 1_100_000
+# What a health check may wait; so do the heartbeats to the broker, and everybody else's requests.
+LONGEST_SILENCE = 1.0
+
+
+@contextmanager
+def answering(system: RunningSystem, service: str) -> Iterator[None]:
+    """Fails if a process of the service did not always answer within a second while the block ran."""
+    urls = [f"{system.health_url(process)}/healthz" for process in system.processes(service)]
+    over = threading.Event()
+    waits: list[float] = []
+
+    def ask() -> None:
+        while not over.wait(0.05):
+            for url in urls:
+                began = time.monotonic()
+                assert requests.get(url, timeout=10).ok
+                waits.append(time.monotonic() - began)
+
+    with ThreadPoolExecutor(1) as asking:
+        asked = asking.submit(ask)
+        try:
+            yield
+        finally:
+            over.set()
+        asked.result()
+    assert max(waits, default=0.0) < LONGEST_SILENCE
+
+
+def read_all_rows(home: Organization, import_id: str) -> int:
+    """How many rows the import shows, page by page."""
+    found, cursor = 0, None
+    while True:
+        parameters = {"limit": 200, **({"cursor": cursor} if cursor else {})}
+        page = home.admin.get(f"/imports/{import_id}/rows", params=parameters)
+        assert int(page.headers["Content-Length"]) < LARGEST_PAGE
+        found += len(page.body["items"])
+        cursor = page.body["next_cursor"]
+        if cursor is None:
+            return found
+
+
 @pytest.mark.parametrize("kind", FILES)
-def test_a_costly_file_is_judged_within_seconds(
-    shared_system: RunningSystem, home: Organization, kind: str
+def test_a_costly_file_is_judged_and_shown_within_seconds(
+    shared_system: RunningSystem, kind: str
 ) -> None:
-    with costing_little(shared_system, most=5.0):
-        done = home.upload(FILES[kind])
-    assert done["status"] in {"failed", "finished"}
+    home = sign_up(shared_system.url)
+    with answering(shared_system, "import"):
+        with costing_little(shared_system, most=5.0):
+            done = home.upload(FILES[kind])
+        assert done["status"] in {"failed", "finished"}
+        with costing_little(shared_system, most=5.0):
+            assert read_all_rows(home, done["id"]) == done["counts"]["rows"]
+            report = home.admin.get(f"/imports/{done['id']}/report.csv")
+    assert report.status == (200 if done["detected"]["format"] else 409)
+    assert len(report.body) < 2 * len(FILES[kind]) + LARGEST_ANSWER * done["counts"]["rows"]
