@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from chassis.errors import Unavailable
 from chassis.pages import ANSWER_BYTES, encoded_size
-from chassis.testing import FakeNeighbour
+from chassis.testing import FakeNeighbour, wait_until
 
 HEADER = "role,first_name,last_name,email,students,remark\n"
 # One page, and what else an answer has.
@@ -55,6 +56,38 @@ def test_lists_of_hundreds_of_names_are_done_whole_and_shown_in_small_pages(
     rows = [row for page in found for row in page["items"]]
     assert [row["row"] for row in rows] == list(range(2, 22))
     assert {len(row["assignments"]) for row in rows} == {400}
+
+
+def test_an_import_of_many_names_is_cancelled_at_once(organization: Any) -> None:
+    import_id = organization.upload(instructors_of(students(organization, 400), 100))
+    wait_until(lambda: step_of(organization, import_id) == "plan_pairs", 20)
+    began = time.monotonic()
+    assert organization.call("cancel_import", import_id=import_id)["status"] == "cancelled"
+    assert time.monotonic() - began < 1.0
+
+
+def step_of(organization: Any, import_id: str) -> str | None:
+    found = organization.service.sql("SELECT step FROM imports WHERE id = %s", (import_id,))
+    return found[0][0]  # type: ignore[no-any-return]
+
+
+def test_a_turn_takes_as_many_rows_as_have_two_thousand_names(
+    organization: Any, identity: FakeNeighbour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    inner = identity.handlers["resolve_people"]
+
+    def resolve_people(kwargs: Any, call: Any) -> Any:
+        asked.append(len(kwargs["logins"]))
+        return inner(kwargs, call)
+
+    monkeypatch.setitem(identity.handlers, "resolve_people", resolve_people)
+    rows = (
+        f"instructor,I,N,i{row}@example.org,{';'.join(f'n{row}-{name}' for name in range(500))},\n"
+        for row in range(9)
+    )
+    organization.plan(HEADER + "".join(rows))
+    assert asked == [1000, 1000, 1000, 1000, 500]
 
 
 @pytest.mark.parametrize("letter", ["x", "\x01", "\U0001f600", '"'])

@@ -248,6 +248,24 @@ def audited(service, talk):
     ]
 
 
+def test_last_messages_beyond_the_end_of_a_page_are_not_on_record(service, talk, assignment):
+    owner = talk.anybody("owner")
+    for _ in range(26):
+        student = talk.anybody("student")
+        assignment.assign(talk.instructor, student)
+        opened = service.call(
+            "open_conversation", actor=talk.instructor, participant_id=student.user_id
+        )
+        talk.id = opened["conversation"]["id"]
+        talk.send(talk.instructor, "😀" * 10_000)
+    page = listed(service, owner, limit=200)
+    assert 20 < len(page["items"]) < 26
+    seen = service.sql(
+        "SELECT count(*) FROM conversation_readings WHERE reader_id = %s", (str(owner.user_id),)
+    )
+    assert seen == [(len(page["items"]),)]
+
+
 def test_what_an_administrator_reads_is_told_to_the_audit_log(service, talk):
     talk.send(talk.student, "Hello")
     admin = talk.anybody("admin")
