@@ -26,7 +26,7 @@ SOON = 1.0
 SHARE_OF_TIME = 0.8
 # What a hash takes, until some have been seen, and how much each tells of the next.
 USUAL_SECONDS = 0.05
-WEIGHT = 0.1
+WEIGHT = 0.2
 
 
 class Reason(StrEnum):
@@ -110,6 +110,7 @@ class HashQueue:
         counted = [(key, more) for key in ticket.keys] + [(key, all_) for key in accounts]
         self._require_share(counted, more, ticket.held)
         self._require_time(ticket, more, now)
+        self._require_time_of_accounts(ticket, accounts, now)
         self._require_budget([*ticket.keys, *accounts], all_, ticket, now)
         ticket.accounts += accounts
         ticket.held += more
@@ -129,6 +130,14 @@ class HashQueue:
         seconds = self._seconds_behind(ticket.client, before, ticket.held + more)
         if seconds > (ticket.deadline - now) * SHARE_OF_TIME:
             raise NoPlace(Reason.SHARE if before else Reason.FULL, SOON)
+
+    def _require_time_of_accounts(
+        self, ticket: Ticket, accounts: Sequence[Key], now: float
+    ) -> None:
+        """An account's crowd from many addresses has each of their turns: it may take half as long as any crowd."""
+        most = (ticket.deadline - now) * SHARE_OF_TIME / 2
+        if any(self._held[key] * self._seconds / self._at_once > most for key in accounts):
+            raise NoPlace(Reason.SHARE, SOON)
 
     def _seconds_behind(self, client: Key, before: int, hashes: int) -> float:
         """What others take first: `before` hashes of its client, and one of each other client for each turn."""

@@ -293,6 +293,21 @@ def test_nobody_is_let_in_behind_so_many_others_that_their_turn_would_come_too_l
     enter(hashes, EVE, deadline=9.0)
 
 
+def test_an_account_from_many_addresses_leaves_half_of_the_time_to_others() -> None:
+    hashes, order = slow_queue(0.1, at_once=2), list[bytes]()
+
+    def come(number: int) -> bool:
+        try:
+            ticket = enter(hashes, b"address %d" % number, [EVE], deadline=4.5)
+        except NoPlace:
+            return False
+        hashes.line_up(Turn(ticket, lambda: order.append(EVE)))
+        return True
+
+    assert 30 < sum(come(number) for number in range(100)) < 40
+    enter(hashes, ADA, deadline=4.5)
+
+
 def test_who_comes_first_is_tried_however_slow_hashes_are() -> None:
     enter(slow_queue(1.0, at_once=2), EVE, [], 10, deadline=4.5)
 
