@@ -12,6 +12,8 @@ from chassis.testing import actor, wait_until
 ASIDE = 12
 # Long enough for everything that is asked meanwhile.
 PAUSE = 2.0
+# For a process to end and another to be ready, on a busy machine.
+LONG = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def aside(toy):
 
     def ask(arguments):
         try:
-            said.append(toy.call("wait_aside", **arguments))
+            said.append(toy.call("wait_aside", seconds=LONG, **arguments))
         except Unavailable as error:
             said.append(error.code)
 
@@ -45,7 +47,7 @@ def aside(toy):
 
     yield begin
     for caller in callers:
-        caller.join(15)
+        caller.join(LONG)
 
 
 def test_calls_that_stepped_aside_keep_nobody_from_the_workers(toy, aside):
@@ -65,13 +67,23 @@ def test_an_error_aside_is_the_callers_and_the_places_are_all_there_afterwards(t
     assert time.monotonic() - began < PAUSE
 
 
+def is_busy(toy):
+    try:
+        toy.call("say_who", actor=actor(), seconds=PAUSE / 8)
+    except Unavailable:
+        return True
+    return False
+
+
 def test_what_waits_for_a_place_longer_than_its_caller_is_not_run(toy):
     someone = actor()
     blocked = [
-        threading.Thread(target=toy.call, args=("wait",), kwargs={"pause": PAUSE}) for _ in range(2)
+        threading.Thread(target=toy.call, args=("wait",), kwargs={"pause": 2 * PAUSE})
+        for _ in range(2)
     ]
     for one in blocked:
         one.start()
+    wait_until(lambda: is_busy(toy), 10)
     with pytest.raises(Unavailable):
         toy.call("make_thing", actor=someone, label="late", seconds=PAUSE / 4)
     for one in blocked:
@@ -87,7 +99,7 @@ def test_at_the_end_who_is_aside_and_who_waits_are_answered(toy, aside):
     toy._processes[0].send_signal(signal.SIGTERM)
     assert toy._processes[0].wait(20) == 0
     toy.start()
-    wait_until(lambda: said == ["waited aside"] * ASIDE, 10)
+    wait_until(lambda: said == ["waited aside"] * ASIDE, LONG)
 
 
 def test_a_kill_with_calls_aside_leaves_them_to_the_next_process(toy, aside):
@@ -95,4 +107,4 @@ def test_a_kill_with_calls_aside_leaves_them_to_the_next_process(toy, aside):
     toy.call("say_who", actor=actor())
     toy.kill()
     toy.start()
-    wait_until(lambda: said == ["waited aside"] * ASIDE, 10)
+    wait_until(lambda: said == ["waited aside"] * ASIDE, LONG)
