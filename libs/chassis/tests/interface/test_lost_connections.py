@@ -32,7 +32,7 @@ LOSSES = {
     "abandoned": abandoned,
     "closed": lambda connection: connection.close(),
 }
-ROUNDS = range(5)
+ROUNDS = range(3)
 SECONDS = 8.0
 
 
