@@ -161,7 +161,7 @@ def test_a_costly_text_in_every_parameter_is_answered_at_once(
 
 
 @pytest.mark.parametrize(
-    "q", ["ab" * 100, "abcdefgh " * 22, "a b " * 50, "\u0315\u0300" * 100, "%_\\" * 66, "(" * 200]
+    "q", ["ab" * 100, "abcdefgh " * 22, "a b " * 50, "a\u0315\u0300" * 66, "%_\\" * 66, "(" * 200]
 )
 def test_what_is_searched_for_may_be_anything(
     shared_system: RunningSystem, home: Organization, q: str
