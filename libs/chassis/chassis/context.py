@@ -83,8 +83,13 @@ class CallContext:
         """Time until the deadline; raises Unavailable when it has passed."""
         left = self.deadline - time.time()
         if left <= 0:
-            raise Unavailable("deadline.exceeded", "The request took too long; try again.")
+            raise deadline_exceeded()
         return left
+
+
+def deadline_exceeded() -> Unavailable:
+    """The call's time is over; nothing was decided."""
+    return Unavailable("deadline.exceeded", "The request took too long; try again.")
 
 
 _current: ContextVar[CallContext | None] = ContextVar("tandem_call_context", default=None)

@@ -67,11 +67,6 @@ def busy(wait: float) -> Unavailable:
     )
 
 
-def too_late() -> Unavailable:
-    """The call's time was over before it was its turn; nothing was decided."""
-    return Unavailable("deadline.exceeded", "The request took too long; try again.")
-
-
 def bad_link() -> Invalid:
     """The link is unknown, used, expired, ended by a newer one, or its person archived: all the same."""
     detail = "This link does not work any more; ask for a new one."

@@ -2,20 +2,15 @@
 
 import os
 import signal
-import time
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 
 import pytest
+from toy_service.callers import say_who, thing_done
 
-from chassis import context
 from chassis.connections import RECOVERABLE, abandoned, opened
 from chassis.errors import Unavailable
-from chassis.events import Event
-from chassis.rpc.client import RpcClient
-from chassis.testing import actor, keys, wait_until
+from chassis.testing import actor, wait_until
 from chassis.testing.servers import amqp_url
 
 USES = {
@@ -99,19 +94,7 @@ def test_a_service_that_stood_still_too_long_answers_again(toy, gate_of_toy, _ro
         calls = [pool.submit(toy.call, "say_who", actor=actor(), seconds=0.5) for _ in range(4)]
         wait_until(lambda: gate_of_toy.delivered.count(b"toy.say_who") >= 4)
         assert all(isinstance(call.exception(), Unavailable) for call in calls)
-    assert wait_until(lambda: answered(toy), SECONDS)["roles"] == []
-
-
-def answered(toy):
-    """The answer to a caller whom no other call has made impatient; None if there is none."""
-    client = RpcClient(amqp_url(), name="test", signer=keys.signer())
-    with context.bound(context.CallContext(deadline=time.time() + 1, actor=actor())):
-        try:
-            return client.call("toy", "say_who")
-        except Unavailable:
-            return None
-        finally:
-            client.close()
+    assert wait_until(say_who, SECONDS)["roles"] == []
 
 
 @pytest.mark.parametrize("_round", ROUNDS)
@@ -120,24 +103,12 @@ def test_a_service_that_stood_still_too_long_hears_events_again(
 ):
     with frozen(toy, gate_of_toy):
         for number in range(4):
-            toy.publish_to_it(event(organization_id, number))
+            toy.publish_to_it(thing_done(organization_id, number=number))
         wait_until(lambda: gate_of_toy.delivered.count(b"thing_done") >= 4)
-    toy.publish_to_it(event(organization_id, 5))
+    toy.publish_to_it(thing_done(organization_id, number=5))
     wait_until(lambda: arrivals(toy, organization_id) == 5, SECONDS)
 
 
 def arrivals(toy, organization_id):
     statement = "SELECT count(*) FROM arrivals WHERE organization_id = %s"
     return toy.sql(statement, (str(organization_id),))[0][0]
-
-
-def event(organization_id, number):
-    return Event(
-        id=uuid.uuid4(),
-        source="other",
-        name="thing_done",
-        time=datetime.now(UTC),
-        subject="one",
-        organization_id=organization_id,
-        data={"number": number},
-    )

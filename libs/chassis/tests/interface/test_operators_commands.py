@@ -1,30 +1,16 @@
 import subprocess  # nosec B404 # commands are lists of our own words, without a shell
 import sys
-import uuid
-from datetime import UTC, datetime
 
 import pytest
 from kombu import Connection
+from toy_service.callers import thing_done
 
 from chassis import dead_letters, drift, outbox_status
 from chassis.confirmed import Outgoing
-from chassis.events import Event
 from chassis.testing import wait_until
 from chassis.testing.servers import TestDatabase, amqp_url
 
 QUEUE = "toy.on_other_thing_done"
-
-
-def event(organization_id, number=1):
-    return Event(
-        id=uuid.uuid4(),
-        source="other",
-        name="thing_done",
-        time=datetime.now(UTC),
-        subject="one",
-        organization_id=organization_id,
-        data={"number": number},
-    )
 
 
 @pytest.fixture
@@ -33,7 +19,7 @@ def bury(toy, publisher):
     empty()
 
     def put(organization_id, headers=None):
-        buried = event(organization_id)
+        buried = thing_done(organization_id)
         noted = {"x-tandem-queue": QUEUE, "x-tandem-error": "Oops", "x-tandem-attempts": 5}
         publisher.publish_all(
             [

@@ -5,12 +5,10 @@ import urllib.error
 import urllib.request
 
 import pytest
+from toy_service.callers import say_who
 
-from chassis import context
 from chassis.errors import Unavailable
-from chassis.rpc.client import RpcClient
-from chassis.testing import actor, keys, wait_until
-from chassis.testing.servers import amqp_url
+from chassis.testing import actor, wait_until
 
 SETTINGS = {"UNCONSUMED_SECONDS": "4", "STALL_SECONDS": "4"}
 FOUND_OUT_SECONDS = 20
@@ -31,18 +29,6 @@ def _fresh(toy, gate_of_toy):
     toy.stop()
     toy.settings = {**SETTINGS, "AMQP_URL": gate_of_toy.url}
     toy.start()
-
-
-def say_who():
-    """The answer to a caller whom no other call has made impatient; None if there is none."""
-    client = RpcClient(amqp_url(), name="test", signer=keys.signer())
-    with context.bound(context.CallContext(deadline=time.time() + 1, actor=actor())):
-        try:
-            return client.call("toy", "say_who")
-        except Unavailable:
-            return None
-        finally:
-            client.close()
 
 
 def readiness(toy):

@@ -72,7 +72,7 @@ class Hashing:
             metrics.hash_waits.observe(time.monotonic() - asked)
             if turn.runs_since is None:
                 metrics.hashes_refused.labels(LATE).inc()
-                raise errors.too_late()
+                raise context.deadline_exceeded()
             return hash_()
         finally:
             self._change(lambda now: self._queue.end(turn, now))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from unicodedata import normalize
 
+from chassis.characters import MOST_ACCENTS
 from import_service.reading.cells import ROLES, is_plain, names_in, value_of
 from import_service.reading.columns import KEY_FIELDS, Column, is_secret
 from import_service.reading.problems import Problem, at_most, quoted
@@ -61,9 +62,7 @@ class RowReader:
     def _problems_of(self, person: dict[str, str]) -> Iterator[Problem]:
         for field, value in person.items():
             if not is_plain(value):
-                detail = (
-                    "Contains a line break, a control character, or over 30 accents on one letter."
-                )
+                detail = f"Contains a line break, a control character, or over {MOST_ACCENTS} accents on one letter."
                 yield self._problem(field, "import.invalid_characters", detail)
             elif is_too_long(value, LONGEST.get(field, LONGEST_OTHER)):
                 detail = f"Is longer than {LONGEST.get(field, LONGEST_OTHER)} characters."
